@@ -1,0 +1,49 @@
+//! Readers of the data sets the two tasks are proved on.
+//!
+//! [`idx`] reads the IDX format (MNIST and its relatives), plain or gzipped; [`Mnist`] is the
+//! handwritten-digit set with its customary splits.
+
+pub mod idx;
+mod mnist;
+
+pub use mnist::{Digits, Mnist};
+
+use std::path::PathBuf;
+
+/// What can be wrong with a data file: which file, where in it, what was expected, what was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be opened or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The content contradicts the format. Offsets count uncompressed bytes.
+    #[error("{}: at byte {offset}: expected {expected}, found {found}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Offset in the uncompressed content.
+        offset: u64,
+        /// What the format asks for at this place.
+        expected: String,
+        /// What the file holds instead.
+        found: String,
+    },
+    /// Two files that belong together do not fit.
+    #[error("{} holds {left_count} items but {} holds {right_count}: expected equal counts", left.display(), right.display())]
+    Mismatch {
+        /// The first file.
+        left: PathBuf,
+        /// Items in the first file.
+        left_count: usize,
+        /// The second file.
+        right: PathBuf,
+        /// Items in the second file.
+        right_count: usize,
+    },
+}
