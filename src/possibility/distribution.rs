@@ -1,0 +1,126 @@
+use serde::Serialize;
+
+use super::{Attribute, Error, Value};
+
+/// A possibility distribution over the domain of an attribute.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Distribution {
+    attribute: Attribute,
+    degrees: Vec<f32>,
+}
+
+/// The most possible value, when there is just one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Decision {
+    /// The position of the one value of highest degree.
+    Unique(usize),
+    /// The positions of the values that tie for the highest degree.
+    Ambiguous(Vec<usize>),
+}
+
+impl Decision {
+    /// The position of the decided value; `None` if ambiguous.
+    pub fn unique(&self) -> Option<usize> {
+        if let Self::Unique(position) = self { Some(*position) } else { None }
+    }
+}
+
+impl Distribution {
+    /// A distribution with one degree a value, in domain order.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another number of degrees, [`Error::Degree`] for a degree that is
+    /// not in \[0, 1\].
+    pub fn new(attribute: Attribute, degrees: Vec<f32>) -> Result<Self, Error> {
+        check_degrees(attribute.name(), attribute.domain().len(), &degrees)?;
+        Ok(Self { attribute, degrees })
+    }
+
+    /// Of degrees known to be in \[0, 1\] and to fit the domain.
+    pub(crate) fn trusted(attribute: Attribute, degrees: Vec<f32>) -> Self {
+        debug_assert_eq!(check_degrees(attribute.name(), attribute.domain().len(), &degrees), Ok(()));
+        Self { attribute, degrees }
+    }
+
+    /// The attribute it is about.
+    pub fn attribute(&self) -> &Attribute {
+        &self.attribute
+    }
+
+    /// The degrees in domain order.
+    pub fn degrees(&self) -> &[f32] {
+        &self.degrees
+    }
+
+    /// Values with their degrees.
+    pub fn iter(&self) -> impl Iterator<Item = (&Value, f32)> {
+        self.attribute.domain().values().iter().zip(self.degrees.iter().copied())
+    }
+
+    /// The highest degree: 1 exactly when the distribution is normalised.
+    pub fn height(&self) -> f32 {
+        height(&self.degrees)
+    }
+
+    /// Π(A) for the set A of these positions; 0 for the empty set.
+    ///
+    /// # Panics
+    /// If a position lies outside the domain.
+    pub fn possibility_of(&self, positions: &[usize]) -> f32 {
+        positions.iter().fold(0.0, |highest, &i| highest.max(self.degrees[i]))
+    }
+
+    /// N(A) = 1 − Π(not A) for the set A of these positions. Its meaning (certainty) presumes a
+    /// normalised distribution.
+    ///
+    /// # Panics
+    /// If a position lies outside the domain.
+    pub fn necessity_of(&self, positions: &[usize]) -> f32 {
+        let mut outside = vec![true; self.degrees.len()];
+        for &i in positions {
+            outside[i] = false;
+        }
+        let others = self.degrees.iter().zip(outside).filter(|(_, outside)| *outside);
+        1.0 - others.fold(0.0f32, |highest, (&degree, _)| highest.max(degree))
+    }
+
+    /// The unique most possible value, or all that tie. No tie is ever broken.
+    pub fn decision(&self) -> Decision {
+        decide(&self.degrees)
+    }
+
+    /// The decided value; `None` if ambiguous.
+    pub fn decided(&self) -> Option<&Value> {
+        self.decision().unique().map(|i| &self.attribute.domain().values()[i])
+    }
+}
+
+/// Checks degrees that come from outside.
+///
+/// # Errors
+/// [`Error::Length`] unless there are `expected` degrees, [`Error::Degree`] for one that is not
+/// in \[0, 1\].
+pub fn check_degrees(name: &str, expected: usize, degrees: &[f32]) -> Result<(), Error> {
+    if degrees.len() != expected {
+        return Err(Error::Length { name: name.to_owned(), found: degrees.len(), expected });
+    }
+    match degrees.iter().position(|degree| !(0.0..=1.0).contains(degree)) {
+        Some(position) => Err(Error::Degree { name: name.to_owned(), position, degree: degrees[position] }),
+        None => Ok(()),
+    }
+}
+
+/// The highest of some degrees; 0 for none.
+pub fn height(degrees: &[f32]) -> f32 {
+    degrees.iter().copied().fold(0.0, f32::max)
+}
+
+/// The position of the highest degree, or of all that tie for it.
+pub fn decide(degrees: &[f32]) -> Decision {
+    let height = height(degrees);
+    let mut highest = (0..degrees.len()).filter(|&i| degrees[i] == height);
+    match (highest.next(), highest.next()) {
+        (Some(only), None) => Decision::Unique(only),
+        (first, second) => Decision::Ambiguous(first.into_iter().chain(second).chain(highest).collect()),
+    }
+}

@@ -1,0 +1,74 @@
+//! Possibility theory on finite domains: distributions, measures, transformations.
+//!
+//! A possibility distribution π gives every value of a domain a degree in \[0, 1\]: 1 for fully
+//! possible, 0 for impossible. It is normalised when some value has degree 1. Of a set A of
+//! values, Π(A) = max over A of π says how possible it is that the true value lies in A, and
+//! N(A) = 1 − Π(not A) how certain (Zadeh 1978; Dubois & Prade 1988).
+//!
+//! ```
+//! use pinesy::possibility::{Attribute, Decision, Distribution, Domain, Transform};
+//!
+//! let weather = Attribute::new("weather", Domain::symbols(["sun", "cloud", "rain"])?)?;
+//! let degrees = Transform::MinimumSpecificity.possibility(&[0.5, 0.3, 0.2])?;
+//! let pi = Distribution::new(weather, degrees)?;
+//!
+//! assert_eq!(pi.degrees(), [1.0, 0.5, 0.2]);
+//! assert_eq!(pi.possibility_of(&[1, 2]), 0.5); // cloud or rain
+//! assert_eq!(pi.necessity_of(&[0, 1]), 0.8);   // sun or cloud
+//! assert_eq!(pi.decision(), Decision::Unique(0));
+//! # Ok::<(), pinesy::possibility::Error>(())
+//! ```
+
+mod distribution;
+mod domain;
+mod transform;
+
+pub use distribution::{Decision, Distribution, check_degrees, decide, height};
+pub use domain::{Attribute, Domain, Value};
+pub use transform::Transform;
+
+/// What can be wrong with a domain, a distribution or a probability vector.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A domain without values.
+    #[error("empty domain: expected at least one value")]
+    EmptyDomain,
+    /// A domain that lists a value twice.
+    #[error("value {0} is listed twice: expected distinct values")]
+    DuplicateValue(Value),
+    /// A domain with more values than can be handled.
+    #[error("domain of {given} values: expected at most {limit}")]
+    LargeDomain {
+        /// Values asked for.
+        given: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// An attribute name that could not be written in a rule.
+    #[error("attribute name '{0}': expected a letter or underscore, then letters, digits or underscores")]
+    AttributeName(String),
+    /// A degree that is none.
+    #[error("{name}: degree {degree} at position {position}: expected a number from 0 to 1")]
+    Degree {
+        /// The attribute.
+        name: String,
+        /// Position in domain order, from 0.
+        position: usize,
+        /// What was found.
+        degree: f32,
+    },
+    /// More or fewer degrees than the domain has values.
+    #[error("{name}: {found} degrees: expected {expected}, one a value of the domain")]
+    Length {
+        /// The attribute.
+        name: String,
+        /// Degrees found.
+        found: usize,
+        /// Values in the domain.
+        expected: usize,
+    },
+    /// A vector that is no probability distribution.
+    #[error("probabilities: {0}")]
+    Probability(String),
+}

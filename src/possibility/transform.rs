@@ -1,0 +1,135 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, check_degrees, height};
+
+/// How far probabilities may be from summing to one.
+const SUM_TOLERANCE: f64 = 1e-3;
+
+/// A map from probability to possibility distributions, and back.
+///
+/// Both maps give a normalised distribution in the order of the probabilities; equal
+/// probabilities get equal possibilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transform {
+    /// π_i = Σ_j min(p_i, p_j) (Dubois & Prade 1983).
+    #[default]
+    Antipignistic,
+    /// π_i = Σ of the p_j ≤ p_i: the most specific distribution that bounds p from above
+    /// (Dubois, Prade & Sandri 1993).
+    MinimumSpecificity,
+}
+
+impl Transform {
+    /// Both transformations.
+    pub const ALL: [Self; 2] = [Self::Antipignistic, Self::MinimumSpecificity];
+
+    /// The possibility distribution of a probability distribution.
+    ///
+    /// ```
+    /// use pinesy::possibility::Transform;
+    ///
+    /// let p = [0.5, 0.3, 0.2];
+    /// assert_eq!(Transform::Antipignistic.possibility(&p)?, [1.0, 0.8, 0.6]);
+    /// assert_eq!(Transform::MinimumSpecificity.possibility(&p)?, [1.0, 0.5, 0.2]);
+    /// // Ties stay ties.
+    /// assert_eq!(Transform::MinimumSpecificity.possibility(&[0.25, 0.5, 0.25])?, [0.5, 1.0, 0.5]);
+    /// # Ok::<(), pinesy::possibility::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Probability`] unless the numbers are in \[0, 1\] and sum to 1 within 0.001; what
+    /// they lack is made up by scaling.
+    pub fn possibility(self, probabilities: &[f32]) -> Result<Vec<f32>, Error> {
+        if let Some(i) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
+            return Err(Error::Probability(format!("{} at position {i}: expected a number from 0 to 1", probabilities[i])));
+        }
+        let sum: f64 = probabilities.iter().map(|&p| f64::from(p)).sum();
+        if (sum - 1.0).abs() > SUM_TOLERANCE {
+            return Err(Error::Probability(format!("they sum to {sum}: expected 1 (within {SUM_TOLERANCE})")));
+        }
+        let mut order: Vec<usize> = (0..probabilities.len()).collect();
+        order.sort_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
+        let mut degrees = vec![0.0; probabilities.len()];
+        let mut below = 0.0; // sum of the probabilities before the group of equals
+        let mut start = 0;
+        while start < order.len() {
+            let p = probabilities[order[start]];
+            let end = start + order[start..].iter().take_while(|&&i| probabilities[i] == p).count();
+            let group = f64::from(p) * (end - start) as f64;
+            let degree = match self {
+                _ if end == order.len() => 1.0,
+                Self::Antipignistic => (below + f64::from(p) * (order.len() - start) as f64) / sum,
+                Self::MinimumSpecificity => (below + group) / sum,
+            };
+            for &i in &order[start..end] {
+                degrees[i] = degree.min(1.0) as f32;
+            }
+            below += group;
+            start = end;
+        }
+        Ok(degrees)
+    }
+
+    /// The probability distribution that [`Self::possibility`] maps to these degrees.
+    ///
+    /// ```
+    /// use pinesy::possibility::Transform;
+    ///
+    /// let p = Transform::Antipignistic.probability(&[1.0, 0.8, 0.6])?;
+    /// assert!(p.iter().zip([0.5, 0.3, 0.2]).all(|(a, b)| (a - b).abs() < 1e-6));
+    /// # Ok::<(), pinesy::possibility::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Degree`] for a degree outside \[0, 1\], [`Error::Probability`] unless the highest
+    /// degree is 1.
+    pub fn probability(self, degrees: &[f32]) -> Result<Vec<f32>, Error> {
+        check_degrees("possibilities", degrees.len(), degrees)?;
+        if height(degrees) != 1.0 {
+            return Err(Error::Probability(format!("the highest degree is {}: expected 1", height(degrees))));
+        }
+        let mut order: Vec<usize> = (0..degrees.len()).collect();
+        order.sort_by(|&a, &b| degrees[a].total_cmp(&degrees[b]));
+        let mut probabilities = vec![0.0; degrees.len()];
+        let (mut lower, mut share) = (0.0, 0.0); // degree and probability of the group below
+        let mut start = 0;
+        while start < order.len() {
+            let degree = degrees[order[start]];
+            let end = start + order[start..].iter().take_while(|&&i| degrees[i] == degree).count();
+            let rise = f64::from(degree) - lower;
+            share = match self {
+                // The rise is shared by everything at this degree or above.
+                Self::Antipignistic => share + rise / (order.len() - start) as f64,
+                Self::MinimumSpecificity => rise / (end - start) as f64,
+            };
+            for &i in &order[start..end] {
+                probabilities[i] = share as f32;
+            }
+            lower = f64::from(degree);
+            start = end;
+        }
+        Ok(probabilities)
+    }
+}
+
+impl FromStr for Transform {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|transform| transform.to_string() == name);
+        found.ok_or_else(|| format!("unknown transformation '{name}': expected antipignistic or minimum-specificity"))
+    }
+}
+
+impl fmt::Display for Transform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Antipignistic => "antipignistic",
+            Self::MinimumSpecificity => "minimum-specificity",
+        })
+    }
+}

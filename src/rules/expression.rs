@@ -1,0 +1,349 @@
+//! Expressions of rule files: CEL programs, and texts with CEL expressions in braces.
+
+use cel::common::ast::{Expr, operators};
+use cel::{Context, ParseErrors, Program};
+
+use super::{Error, ErrorKind};
+use crate::possibility::Value;
+
+/// The values of parameters and index variables at one point of a rule file.
+pub(super) struct Scope {
+    root: Context<'static, 'static>,
+    variables: Vec<(String, Value)>,
+}
+
+impl Scope {
+    pub fn new() -> Self {
+        Self { root: Context::default(), variables: Vec::new() }
+    }
+
+    pub fn push(&mut self, name: &str, value: Value) {
+        self.variables.push((name.to_owned(), value));
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.variables.truncate(len);
+    }
+
+    pub fn len(&self) -> usize {
+        self.variables.len()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn context(&self, used: &[String]) -> Context<'_, 'static> {
+        let mut context = self.root.new_inner_scope();
+        for name in used {
+            if let Some(value) = self.get(name) {
+                context.add_variable_from_value(name.as_str(), to_cel(value));
+            }
+        }
+        context
+    }
+}
+
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Integer(i) => (*i).into(),
+        Value::Symbol(name) => name.as_str().into(),
+        Value::Tuple(values) => values.iter().map(to_cel).collect::<Vec<_>>().into(),
+    }
+}
+
+fn from_cel(value: &cel::Value) -> Option<Value> {
+    match value {
+        cel::Value::Int(i) => Some(Value::Integer(*i)),
+        cel::Value::UInt(i) => i64::try_from(*i).ok().map(Value::Integer),
+        cel::Value::String(name) => Some(Value::from(name.as_str())),
+        cel::Value::List(values) => values.iter().map(from_cel).collect::<Option<_>>().map(Value::Tuple),
+        _ => None,
+    }
+}
+
+/// A compiled expression, the variables it reads, and where in its text errors are.
+#[derive(Debug)]
+pub(super) struct Expression {
+    text: String,
+    program: Program,
+    variables: Vec<String>,
+}
+
+/// An error in an expression, with the column in its text from 0.
+pub(super) struct Fault {
+    pub column: usize,
+    pub error: Error,
+}
+
+impl Expression {
+    pub fn compile(text: &str) -> Result<Self, Fault> {
+        Self::compile_as(text, text)
+    }
+
+    /// Compiles `program`, which stands column by column for `text`.
+    fn compile_as(program: &str, text: &str) -> Result<Self, Fault> {
+        let program = Program::compile(program).map_err(|errors| syntax_fault(&errors, text))?;
+        let mut variables: Vec<String> = program.references().variables().into_iter().map(str::to_owned).collect();
+        variables.sort();
+        Ok(Self { text: text.to_owned(), program, variables })
+    }
+
+    fn error(&self, reason: impl Into<String>) -> Error {
+        ErrorKind::Expression { text: self.text.clone(), reason: reason.into() }.into()
+    }
+
+    fn evaluate(&self, context: &Context) -> Result<cel::Value, Error> {
+        self.program.execute(context).map_err(|e| self.error(e.to_string()))
+    }
+
+    fn check_variables(&self, scope: &Scope) -> Result<(), Error> {
+        match self.variables.iter().find(|name| scope.get(name).is_none()) {
+            Some(name) => {
+                let known = super::base::list_names(scope.names());
+                Err(self.error(format!("unknown variable '{name}': expected one of {known}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub fn value(&self, scope: &Scope) -> Result<Value, Error> {
+        self.check_variables(scope)?;
+        let value = self.evaluate(&scope.context(&self.variables))?;
+        from_cel(&value).ok_or_else(|| self.error("expected a whole number, a text or a list of these"))
+    }
+
+    pub fn integer(&self, scope: &Scope) -> Result<i64, Error> {
+        match self.value(scope)? {
+            Value::Integer(i) => Ok(i),
+            other => Err(self.error(format!("gives {other}: expected a whole number"))),
+        }
+    }
+
+    pub fn truth(&self, scope: &Scope) -> Result<bool, Error> {
+        self.check_variables(scope)?;
+        match self.evaluate(&scope.context(&self.variables))? {
+            cel::Value::Bool(truth) => Ok(truth),
+            other => Err(self.error(format!("gives {other:?}: expected true or false"))),
+        }
+    }
+}
+
+fn syntax_fault(errors: &ParseErrors, text: &str) -> Fault {
+    let first = errors.errors.first();
+    let column = first.map_or(0, |e| usize::try_from(e.pos.1 - 1).unwrap_or(0));
+    let message = first.map_or("not an expression", |e| e.msg.lines().next().unwrap_or_default());
+    let reason = format!("{message}; expected a CEL expression");
+    Fault { column, error: ErrorKind::Expression { text: text.to_owned(), reason }.into() }
+}
+
+/// A text with expressions in braces, such as `c{j + 1}`.
+#[derive(Debug)]
+pub(super) struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Hole(Expression),
+}
+
+impl Template {
+    pub fn compile(text: &str) -> Result<Self, Fault> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            let column = text.len() - rest.len() + open;
+            let Some(close) = rest[open..].find('}') else {
+                let reason = "'{' without '}': expected an expression in braces".to_owned();
+                return Err(Fault { column, error: ErrorKind::Expression { text: text.to_owned(), reason }.into() });
+            };
+            parts.push(Part::Text(rest[..open].to_owned()));
+            let hole = Expression::compile(&rest[open + 1..open + close])
+                .map_err(|fault| Fault { column: column + 1 + fault.column, ..fault })?;
+            parts.push(Part::Hole(hole));
+            rest = &rest[open + close + 1..];
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        Ok(Self { parts })
+    }
+
+    pub fn render(&self, scope: &Scope) -> Result<String, Error> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text += part,
+                Part::Hole(expression) => text += &expression.value(scope)?.to_string(),
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// A condition on one attribute, such as `c{j}[0] + c{j}[1] >= 10`.
+///
+/// A piece in braces that touches a name is part of that name; any other is a value. To keep
+/// columns right, a name with holes is replaced by a placeholder of the same length.
+#[derive(Debug)]
+pub(super) struct Predicate {
+    text: String,
+    test: Expression,
+    /// Placeholders and the names they stand for.
+    names: Vec<(String, Template)>,
+}
+
+impl Predicate {
+    pub fn compile(text: &str) -> Result<Self, Fault> {
+        let mut program = text.to_owned();
+        let mut names: Vec<(String, Template)> = Vec::new();
+        let mut known: Vec<(String, String)> = Vec::new();
+        for (start, end) in pieces_with_holes(text) {
+            let piece = &text[start..end];
+            let stand_in = if piece.starts_with('{') && piece.find('}') == Some(piece.len() - 1) {
+                format!("({})", &piece[1..piece.len() - 1])
+            } else if let Some((_, placeholder)) = known.iter().find(|(name, _)| name == piece) {
+                placeholder.clone()
+            } else {
+                let template = Template::compile(piece).map_err(|f| Fault { column: start + f.column, ..f })?;
+                let placeholder = format!("{:_<width$}", format!("_{}", names.len()), width = piece.len());
+                names.push((placeholder.clone(), template));
+                known.push((piece.to_owned(), placeholder.clone()));
+                placeholder
+            };
+            program.replace_range(start..end, &stand_in);
+        }
+        let test = Expression::compile_as(&program, text)?;
+        names.retain(|(placeholder, _)| test.variables.contains(placeholder));
+        Ok(Self { text: text.to_owned(), test, names })
+    }
+
+    /// The text with every index variable replaced by its value.
+    pub fn render(&self, scope: &Scope) -> Result<String, Error> {
+        let text = Template::compile(&self.text).map_err(|fault| fault.error)?.render(scope)?;
+        let mut rendered = String::new();
+        let mut rest = text.as_str();
+        while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '"' || c == '\'') {
+            rendered += &rest[..start];
+            rest = &rest[start..];
+            let quote = rest.chars().next().filter(|c| *c == '"' || *c == '\'');
+            let end = match quote {
+                Some(quote) => rest[1..].find(quote).map_or(rest.len(), |i| i + 2),
+                None => rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len()),
+            };
+            match scope.get(&rest[..end]) {
+                Some(value) => rendered += &value.to_string(),
+                None => rendered += &rest[..end],
+            }
+            rest = &rest[end..];
+        }
+        Ok(rendered + rest)
+    }
+
+    /// The one attribute it is about: its name in `scope` and the variable that stands for it.
+    pub fn attribute(&self, scope: &Scope) -> Result<(String, &str), Error> {
+        let mut found: Vec<(String, &str)> = Vec::new();
+        for variable in &self.test.variables {
+            if scope.get(variable).is_some() {
+                continue;
+            }
+            let template = self.names.iter().find(|(placeholder, _)| placeholder == variable);
+            let name = match template {
+                Some((_, template)) => template.render(scope)?,
+                None => variable.clone(),
+            };
+            found.push((name, variable));
+        }
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            n => {
+                found.sort();
+                let names: Vec<_> = found.into_iter().map(|(name, _)| name).collect();
+                let found = if n == 0 { "no attribute".to_owned() } else { format!("{n} attributes ({})", names.join(", ")) };
+                Err(ErrorKind::AttributeCount { text: self.text.clone(), found }.into())
+            }
+        }
+    }
+
+    /// The values of index variables that decide which values it holds for.
+    pub fn key(&self, scope: &Scope) -> Vec<Value> {
+        self.test.variables.iter().filter_map(|name| scope.get(name).cloned()).collect()
+    }
+
+    /// For each value of a domain, whether it holds.
+    pub fn members(&self, scope: &Scope, variable: &str, domain: &[Value]) -> Result<Vec<bool>, Error> {
+        let outer = scope.context(&self.test.variables);
+        let mut context = outer.new_inner_scope();
+        let holds = |value: &Value| {
+            context.add_variable_from_value(variable, to_cel(value));
+            match self.test.evaluate(&context)? {
+                cel::Value::Bool(truth) => Ok(truth),
+                other => Err(self.test.error(format!("gives {other:?} for the value {value}: expected true or false"))),
+            }
+        };
+        domain.iter().map(holds).collect()
+    }
+
+    /// The values that the attribute is compared with by `==` or `in`, as far as they can be told
+    /// without it.
+    pub fn compared_values(&self, scope: &Scope, variable: &str) -> Vec<Value> {
+        let mut values = Vec::new();
+        let context = scope.context(&self.test.variables);
+        collect_compared(&self.test.program.expression().expr, variable, &context, &mut values);
+        values
+    }
+}
+
+fn collect_compared(expr: &Expr, variable: &str, context: &Context, values: &mut Vec<Value>) {
+    let Expr::Call(call) = expr else { return };
+    for argument in &call.args {
+        collect_compared(&argument.expr, variable, context, values);
+    }
+    let [left, right] = call.args.as_slice() else { return };
+    let is_variable = |expr: &Expr| matches!(expr, Expr::Ident(name) if name == variable);
+    let other = match call.func_name.as_str() {
+        operators::EQUALS if is_variable(&left.expr) => right,
+        operators::EQUALS if is_variable(&right.expr) => left,
+        operators::IN if is_variable(&left.expr) => right,
+        _ => return,
+    };
+    let Ok(value) = context.resolve(other) else { return };
+    match (call.func_name.as_str(), from_cel(&value)) {
+        (operators::IN, Some(Value::Tuple(members))) => values.extend(members),
+        (operators::EQUALS, Some(value)) => values.push(value),
+        _ => {}
+    }
+}
+
+/// The stretches of a text that contain holes: `{…}` with the name characters that touch it.
+fn pieces_with_holes(text: &str) -> Vec<(usize, usize)> {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let bytes = text.as_bytes();
+    let mut pieces = Vec::new();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b'"' || bytes[i] == b'\'' {
+            i += 1 + text[i + 1..].find(bytes[i] as char).map_or(bytes.len(), |end| end + 1);
+        } else if is_name(bytes[i]) || bytes[i] == b'{' {
+            let (start, mut holes) = (i, false);
+            while i < bytes.len() && (is_name(bytes[i]) || bytes[i] == b'{') {
+                if bytes[i] == b'{' {
+                    let Some(close) = text[i..].find('}') else { return pieces };
+                    holes = true;
+                    i += close;
+                }
+                i += 1;
+            }
+            if holes {
+                pieces.push((start, i));
+            }
+        } else {
+            i += 1;
+        }
+    }
+    pieces
+}

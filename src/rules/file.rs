@@ -1,0 +1,445 @@
+//! Rule files: TOML with parameters, attributes and rules, all three repeatable by `for`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::base::{Fault as BaseFault, list_names};
+use super::condition::{Members, outside};
+use super::expression::{Expression, Fault, Predicate, Scope, Template};
+use super::{Condition, Error, ErrorKind, Location, Rule, RuleBase, RuleBaseBuilder, Subset};
+use crate::possibility::{Attribute, Domain, Value};
+
+/// The most attributes or rules a file may generate.
+const INSTANCE_LIMIT: usize = 5_000_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    parameters: BTreeMap<Spanned<String>, ParameterSpec>,
+    #[serde(default)]
+    attribute: Vec<AttributeSpec>,
+    #[serde(default)]
+    rule: Vec<RuleSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a whole number or { default = …, min = …, max = … }")]
+enum ParameterSpec {
+    Default(i64),
+    Range(ParameterRange),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParameterRange {
+    default: Option<i64>,
+    min: Option<i64>,
+    max: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttributeSpec {
+    #[serde(default, rename = "for")]
+    loops: Vec<Spanned<String>>,
+    #[serde(rename = "where")]
+    filter: Option<Spanned<String>>,
+    name: Spanned<String>,
+    domain: Spanned<DomainSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a range \"0..9\", a list of values, or { product = [\"…\", …] }")]
+enum DomainSpec {
+    Range(String),
+    Values(Vec<Value>),
+    Product(ProductSpec),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductSpec {
+    product: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleSpec {
+    #[serde(default, rename = "for")]
+    loops: Vec<Spanned<String>>,
+    #[serde(rename = "where")]
+    filter: Option<Spanned<String>>,
+    name: Option<Spanned<String>>,
+    #[serde(rename = "if")]
+    premise: Spanned<PremiseSpec>,
+    then: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a condition or a list of conditions")]
+enum PremiseSpec {
+    One(String),
+    All(Vec<Spanned<ConjunctSpec>>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a condition or { for = […], is = \"…\" }")]
+enum ConjunctSpec {
+    One(String),
+    Each(EachSpec),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EachSpec {
+    #[serde(rename = "for")]
+    loops: Vec<Spanned<String>>,
+    #[serde(rename = "where")]
+    filter: Option<Spanned<String>>,
+    is: Spanned<String>,
+}
+
+pub(super) fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Error> {
+    let source = Source { text, path };
+    let file: File = toml::from_str(text).map_err(|e| {
+        source.error(e.span().map_or(0, |span| span.start), ErrorKind::Syntax(e.message().to_owned()).into())
+    })?;
+    let mut loader = Loader { source, scope: Scope::new(), builder: RuleBaseBuilder::default(), domains: HashMap::new(), attributes: HashMap::new(), attribute_starts: Vec::new(), rule_starts: Vec::new(), subsets: HashMap::new() };
+    loader.parameters(&file.parameters, given)?;
+    for spec in &file.attribute {
+        loader.attributes(spec)?;
+    }
+    for (i, spec) in file.rule.iter().enumerate() {
+        loader.rules(i, spec)?;
+    }
+    let Loader { source, builder, attribute_starts, rule_starts, .. } = loader;
+    builder.check().map_err(|BaseFault { rule, attribute, error }| {
+        let start = rule.map(|i| rule_starts[i]).or(attribute.map(|i| attribute_starts[i]));
+        source.error(start.unwrap_or(0), error)
+    })
+}
+
+/// The text of a file, for turning byte offsets into places.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    text: &'a str,
+    path: &'a Path,
+}
+
+impl Source<'_> {
+    fn error(&self, offset: usize, error: Error) -> Error {
+        if error.location.is_some() {
+            return error;
+        }
+        let before = &self.text[..self.text.floor_char_boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before[line_start..].chars().count() + 1;
+        Error { location: Some(Location { file: self.path.to_owned(), line, column }), kind: error.kind }
+    }
+
+    /// An error inside a quoted string that starts at `offset`.
+    fn inside(&self, offset: usize, fault: Fault) -> Error {
+        self.error(offset + 1 + fault.column, fault.error)
+    }
+}
+
+/// One index variable and its range.
+struct Loop {
+    offset: usize,
+    variable: String,
+    range: LoopRange,
+}
+
+enum LoopRange {
+    Inclusive(Expression, Expression),
+    List(Expression),
+}
+
+/// What makes a section of the file repeat.
+struct Repetition {
+    loops: Vec<Loop>,
+    filter: Option<(usize, Expression)>,
+}
+
+struct Loader<'a> {
+    source: Source<'a>,
+    scope: Scope,
+    builder: RuleBaseBuilder,
+    /// Equal domains are kept once.
+    domains: HashMap<Vec<Value>, Domain>,
+    attributes: HashMap<String, Attribute>,
+    attribute_starts: Vec<usize>,
+    rule_starts: Vec<usize>,
+    /// Which values a predicate holds for depends on its place in the file, the domain and the
+    /// index variables it uses, not on the attribute: most instances share their subset.
+    subsets: HashMap<(usize, *const Value, Vec<Value>), Subset>,
+}
+
+impl Loader<'_> {
+    fn parameters(&mut self, specs: &BTreeMap<Spanned<String>, ParameterSpec>, given: &[(&str, i64)]) -> Result<(), Error> {
+        for (name, _) in given {
+            if !specs.keys().any(|known| known.get_ref() == name) {
+                let known = list_names(specs.keys().map(|name| name.get_ref().as_str()));
+                return Err(self.source.error(0, ErrorKind::UnknownParameter { name: (*name).to_owned(), known }.into()));
+            }
+        }
+        for (name, spec) in specs {
+            let at = |kind: ErrorKind| self.source.error(name.span().start, kind.into());
+            let range = match spec {
+                ParameterSpec::Default(value) => &ParameterRange { default: Some(*value), min: None, max: None },
+                ParameterSpec::Range(range) => range,
+            };
+            let name = name.get_ref();
+            let value = given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| *value);
+            let value = value.or(range.default).ok_or_else(|| at(ErrorKind::MissingParameter(name.clone())))?;
+            if range.min.is_some_and(|min| value < min) || range.max.is_some_and(|max| value > max) {
+                let range = match (range.min, range.max) {
+                    (Some(min), Some(max)) => format!("from {min} to {max}"),
+                    (Some(min), None) => format!("from {min} up"),
+                    (None, max) => format!("up to {}", max.unwrap_or(i64::MAX)),
+                };
+                return Err(at(ErrorKind::ParameterRange { name: name.clone(), value, range }));
+            }
+            self.scope.push(name, Value::Integer(value));
+        }
+        Ok(())
+    }
+
+    fn repetition(&self, loops: &[Spanned<String>], filter: Option<&Spanned<String>>) -> Result<Repetition, Error> {
+        let loops = loops.iter().map(|spec| self.parse_loop(spec)).collect::<Result<_, _>>()?;
+        let filter = filter.map(|filter| {
+            let offset = filter.span().start;
+            let expression = Expression::compile(filter.get_ref()).map_err(|f| self.source.inside(offset, f))?;
+            Ok::<_, Error>((offset, expression))
+        });
+        Ok(Repetition { loops, filter: filter.transpose()? })
+    }
+
+    fn parse_loop(&self, spec: &Spanned<String>) -> Result<Loop, Error> {
+        let (offset, text) = (spec.span().start, spec.get_ref());
+        let form = || {
+            let reason = "expected \"variable in first..last\" or \"variable in [value, …]\"".to_owned();
+            self.source.error(offset, ErrorKind::Expression { text: text.clone(), reason }.into())
+        };
+        let (variable, range) = text.split_once(" in ").ok_or_else(form)?;
+        let compile = |part: &str, column: usize| {
+            Expression::compile(part).map_err(|f| self.source.inside(offset, Fault { column: column + f.column, ..f }))
+        };
+        let start = text.len() - range.len();
+        let range = match range.split_once("..") {
+            Some((first, last)) => LoopRange::Inclusive(compile(first, start)?, compile(last, start + first.len() + 2)?),
+            None => LoopRange::List(compile(range, start)?),
+        };
+        let variable = variable.trim().to_owned();
+        if self.scope.get(&variable).is_some() {
+            let kind = ErrorKind::Duplicate { what: "variable", name: variable };
+            return Err(self.source.error(offset, kind.into()));
+        }
+        Attribute::new(variable.as_str(), Domain::symbols(["x"]).expect("one value")).map_err(|_| form())?;
+        Ok(Loop { offset, variable, range })
+    }
+
+    /// Calls `act` once for every combination of the loops' values that the filter lets through.
+    fn repeat(&mut self, repetition: &Repetition, depth: usize, act: &mut dyn FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        let Some(one) = repetition.loops.get(depth) else {
+            let passes = match &repetition.filter {
+                Some((offset, filter)) => filter.truth(&self.scope).map_err(|e| self.source.error(*offset, e))?,
+                None => true,
+            };
+            return if passes { act(self) } else { Ok(()) };
+        };
+        let source = self.source;
+        let at = |e| source.error(one.offset, e);
+        let values: Box<dyn Iterator<Item = Value>> = match &one.range {
+            LoopRange::Inclusive(first, last) => {
+                let (first, last) = (first.integer(&self.scope).map_err(at)?, last.integer(&self.scope).map_err(at)?);
+                Box::new((first..=last).map(Value::Integer))
+            }
+            LoopRange::List(list) => match list.value(&self.scope).map_err(at)? {
+                Value::Tuple(values) => Box::new(values.into_iter()),
+                other => Box::new(std::iter::once(other)),
+            },
+        };
+        let outer = self.scope.len();
+        for (count, value) in values.enumerate() {
+            if count == INSTANCE_LIMIT {
+                return Err(at(ErrorKind::TooMany { what: "repetitions", limit: INSTANCE_LIMIT }.into()));
+            }
+            self.scope.push(&one.variable, value);
+            self.repeat(repetition, depth + 1, act)?;
+            self.scope.truncate(outer);
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, spec: &AttributeSpec) -> Result<(), Error> {
+        let repetition = self.repetition(&spec.loops, spec.filter.as_ref())?;
+        let start = spec.name.span().start;
+        let name = Template::compile(spec.name.get_ref()).map_err(|f| self.source.inside(start, f))?;
+        self.repeat(&repetition, 0, &mut |loader| {
+            let source = loader.source;
+            let at = |e: Error| source.error(start, e);
+            if loader.attribute_starts.len() == INSTANCE_LIMIT {
+                return Err(at(ErrorKind::TooMany { what: "attributes", limit: INSTANCE_LIMIT }.into()));
+            }
+            let name = name.render(&loader.scope).map_err(at)?;
+            let domain = loader.domain(&name, spec.domain.get_ref()).map_err(|e| source.error(spec.domain.span().start, e))?;
+            let attribute = possibly(&name, Attribute::new(name.as_str(), domain)).map_err(at)?;
+            if loader.scope.get(&name).is_some() {
+                return Err(at(ErrorKind::Duplicate { what: "attribute", name: format!("{name} (also a parameter or index variable)") }.into()));
+            }
+            loader.attributes.insert(name, attribute.clone());
+            loader.attribute_starts.push(start);
+            loader.builder.push_attribute(attribute);
+            Ok(())
+        })
+    }
+
+    fn domain(&mut self, name: &str, spec: &DomainSpec) -> Result<Domain, Error> {
+        let domain = match spec {
+            DomainSpec::Range(range) => self.factor(name, range)?,
+            DomainSpec::Values(values) => possibly(name, Domain::new(values.iter().cloned()))?,
+            DomainSpec::Product(ProductSpec { product }) => {
+                let factors = product.iter().map(|factor| self.factor(name, factor)).collect::<Result<Vec<_>, _>>()?;
+                possibly(name, Domain::product(&factors))?
+            }
+        };
+        // Keyed by content, so that attributes with equal domains share their subsets.
+        Ok(self.domains.entry(domain.values().to_vec()).or_insert(domain).clone())
+    }
+
+    /// A range such as `0..9`, or the domain of another attribute by its name.
+    fn factor(&self, name: &str, text: &str) -> Result<Domain, Error> {
+        let wrap = |fault: Fault| fault.error;
+        if let Some((first, last)) = text.split_once("..") {
+            let first = Expression::compile(first).map_err(wrap)?.integer(&self.scope)?;
+            let last = Expression::compile(last).map_err(wrap)?.integer(&self.scope)?;
+            return possibly(name, Domain::integers(first..=last));
+        }
+        let other = Template::compile(text).map_err(wrap)?.render(&self.scope)?;
+        self.attributes.get(&other).map(|attribute| attribute.domain().clone()).ok_or_else(|| {
+            let reason = format!("'{other}' is neither a range nor an attribute given above: expected first..last or such an attribute");
+            ErrorKind::Expression { text: text.to_owned(), reason }.into()
+        })
+    }
+
+    fn rules(&mut self, number: usize, spec: &RuleSpec) -> Result<(), Error> {
+        let repetition = self.repetition(&spec.loops, spec.filter.as_ref())?;
+        let start = spec.then.span().start;
+        let mut places = 0;
+        let mut place = || {
+            places += 1;
+            number << 32 | places
+        };
+        let conclusion = Conjunct::new(place(), start, spec.then.get_ref(), self.source)?;
+        let mut premise: Vec<(Option<Repetition>, Conjunct)> = Vec::new();
+        match spec.premise.get_ref() {
+            PremiseSpec::One(text) => {
+                premise.push((None, Conjunct::new(place(), spec.premise.span().start, text, self.source)?));
+            }
+            PremiseSpec::All(conjuncts) => {
+                for conjunct in conjuncts {
+                    premise.push(match conjunct.get_ref() {
+                        ConjunctSpec::One(text) => (None, Conjunct::new(place(), conjunct.span().start, text, self.source)?),
+                        ConjunctSpec::Each(each) => {
+                            let repetition = self.repetition(&each.loops, each.filter.as_ref())?;
+                            (Some(repetition), Conjunct::new(place(), each.is.span().start, each.is.get_ref(), self.source)?)
+                        }
+                    });
+                }
+            }
+        }
+        let name = spec.name.as_ref().map(|name| {
+            let offset = name.span().start;
+            Template::compile(name.get_ref()).map_err(|f| self.source.inside(offset, f))
+        });
+        let name = name.transpose()?;
+        let premise_start = spec.premise.span().start;
+        self.repeat(&repetition, 0, &mut |loader| {
+            if loader.rule_starts.len() == INSTANCE_LIMIT {
+                return Err(loader.source.error(start, ErrorKind::TooMany { what: "rules", limit: INSTANCE_LIMIT }.into()));
+            }
+            let mut conditions = Vec::new();
+            for (repetition, conjunct) in &premise {
+                match repetition {
+                    None => conditions.push(loader.condition(conjunct)?),
+                    Some(repetition) => loader.repeat(repetition, 0, &mut |loader| {
+                        conditions.push(loader.condition(conjunct)?);
+                        Ok(())
+                    })?,
+                }
+            }
+            let then = loader.condition(&conclusion)?;
+            let name = match &name {
+                Some(name) => name.render(&loader.scope).map_err(|e| loader.source.error(start, e))?,
+                None => default_name(&conditions, &then),
+            };
+            loader.rule_starts.push(if conditions.is_empty() { premise_start } else { start });
+            loader.builder.push_rule(Rule { name, premise: conditions, conclusion: Some(then) });
+            Ok(())
+        })
+    }
+
+    fn condition(&mut self, conjunct: &Conjunct) -> Result<Condition, Error> {
+        let source = self.source;
+        let at = |e: Error| source.error(conjunct.offset, e);
+        let (name, variable) = conjunct.predicate.attribute(&self.scope).map_err(at)?;
+        let Some(attribute) = self.attributes.get(&name) else {
+            let known = list_names(self.attributes.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>().into_iter());
+            return Err(at(ErrorKind::UnknownAttribute { name, rule: None, known }.into()));
+        };
+        let values = attribute.domain().values();
+        let key = (conjunct.place, values.as_ptr(), conjunct.predicate.key(&self.scope));
+        let subset = match self.subsets.get(&key) {
+            Some(subset) => subset.clone(),
+            None => {
+                for value in conjunct.predicate.compared_values(&self.scope, variable) {
+                    if attribute.domain().position(&value).is_none() {
+                        return Err(at(outside(attribute, &value)));
+                    }
+                }
+                let subset = Subset::new(conjunct.predicate.members(&self.scope, variable, values).map_err(at)?);
+                self.subsets.insert(key, subset.clone());
+                subset
+            }
+        };
+        let text = conjunct.predicate.render(&self.scope).map_err(at)?;
+        Ok(Condition { attribute: name, members: Members::Subset(subset), text })
+    }
+}
+
+fn possibly<T>(name: &str, result: Result<T, crate::possibility::Error>) -> Result<T, Error> {
+    result.map_err(|source| ErrorKind::Possibility { name: name.to_owned(), source }.into())
+}
+
+/// A predicate and where it stands.
+struct Conjunct {
+    place: usize,
+    offset: usize,
+    predicate: Predicate,
+}
+
+impl Conjunct {
+    fn new(place: usize, offset: usize, text: &str, source: Source) -> Result<Self, Error> {
+        let predicate = Predicate::compile(text).map_err(|fault| source.inside(offset, fault))?;
+        Ok(Self { place, offset, predicate })
+    }
+}
+
+fn default_name(premise: &[Condition], conclusion: &Condition) -> String {
+    const SHOWN: usize = 3;
+    let mut name = "if ".to_owned();
+    for (i, condition) in premise.iter().take(SHOWN).enumerate() {
+        name += if i > 0 { " and " } else { "" };
+        name += &condition.text;
+    }
+    if premise.len() > SHOWN {
+        name += &format!(" and {} more", premise.len() - SHOWN);
+    }
+    name + " then " + &conclusion.text
+}
