@@ -1,0 +1,128 @@
+//! Learning: the parameters s and r of every rule, from examples, exactly.
+//!
+//! The examples of a rule set form a min-max system Γ □ \[s_1, r_1, …\] = Y whose rows pair one
+//! atom of one example with the degree it should get. Contradicting examples make it
+//! inconsistent; its Chebyshev distance ∇ is the least change of Y that makes it consistent, and
+//! the parameters are the lowest solution of the system so changed (Baaj 2023; Baaj & Marquis
+//! 2025, section 5). Rule sets are learned in cascade order, each from what those before it
+//! infer.
+//!
+//! Γ is never built. Column s_i needs one pair an example, (λ_i, highest target in Q_i), and
+//! column r_i one, (ρ_i, highest target outside Q_i): entries equal to 1 contribute nothing, and
+//! all terms grow with the target.
+//!
+//! ```
+//! use ndarray::array;
+//! use pinesy::inference::Engine;
+//! use pinesy::learning::{Examples, LearningConfig, Target, learn};
+//! use pinesy::possibility::{Attribute, Domain};
+//! use pinesy::rules::{Condition, Rule, RuleBase};
+//!
+//! let base = RuleBase::builder()
+//!     .attribute(Attribute::new("sky", Domain::symbols(["clear", "grey"])?)?)
+//!     .attribute(Attribute::new("rain", Domain::symbols(["no", "yes"])?)?)
+//!     .rule(Rule::new("grey").when(Condition::is("sky", "grey")).then(Condition::is("rain", "yes")))
+//!     .build()?;
+//! // A clear sky after which rain was possible to degree 0.4, and a grey one with rain.
+//! let skies = array![[1.0, 0.0], [0.0, 1.0]];
+//! let examples = Examples::new(&Engine::certain(&base), &[("sky", skies.view())])?
+//!     .with_targets("rain", vec![Some(Target::Degrees(vec![1.0, 0.4])), Some(Target::Value(1))])?;
+//! let (parameters, report) = learn(&examples, &LearningConfig::default())?;
+//! assert_eq!(parameters.parameters["rain"].s, [0.4]);
+//! assert_eq!(parameters.parameters["rain"].r, [0.0]);
+//! assert_eq!(report.rule_sets[0].chebyshev_distance, 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cascade;
+mod examples;
+mod report;
+mod rule_set;
+
+pub use cascade::learn;
+pub use examples::{Examples, Target};
+pub use report::{LearningReport, RuleSetReport};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{inference, possibility};
+
+/// How parameters are learned.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct LearningConfig {
+    /// Keep only examples whose own Chebyshev distance is below this (τ in the paper). Default:
+    /// none, every example is kept.
+    pub threshold: Option<f32>,
+    /// Degrees that differ by at most this share of the greater count as equal. Default 0, the
+    /// exact definition; the public Python/C++ implementation uses 0.001.
+    pub tolerance: f32,
+}
+
+impl LearningConfig {
+    /// Sets the threshold.
+    pub fn with_threshold(mut self, threshold: Option<f32>) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// Sets the tolerance.
+    pub fn with_tolerance(mut self, tolerance: f32) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.threshold.is_some_and(|threshold| threshold.is_nan() || threshold <= 0.0) {
+            return Err(Error::Config("threshold", "a number above 0"));
+        }
+        if !(0.0..1.0).contains(&self.tolerance) {
+            return Err(Error::Config("tolerance", "a number from 0 to below 1"));
+        }
+        Ok(())
+    }
+}
+
+/// What can be wrong with examples or settings.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Inputs of the examples.
+    #[error(transparent)]
+    Inference(#[from] inference::Error),
+    /// A target that is no distribution over the attribute.
+    #[error("example {row}: target {error}")]
+    Degrees {
+        /// The example's position, from 0.
+        row: usize,
+        /// What is wrong.
+        error: possibility::Error,
+    },
+    /// A target value that the attribute does not have.
+    #[error("example {row}: target {attribute} at position {position}: expected a position below {len}")]
+    Position {
+        /// The example's position, from 0.
+        row: usize,
+        /// The attribute.
+        attribute: String,
+        /// The position given.
+        position: usize,
+        /// Values in the domain.
+        len: usize,
+    },
+    /// Targets for more or fewer examples than there are.
+    #[error("{found} targets for {attribute}: expected {expected}, one an example")]
+    TargetCount {
+        /// The attribute.
+        attribute: String,
+        /// Targets given.
+        found: usize,
+        /// Examples.
+        expected: usize,
+    },
+    /// A rule set for which no example has a target.
+    #[error("no example has a target for {0}: expected at least one")]
+    NoTarget(String),
+    /// A setting outside its range.
+    #[error("{0}: expected {1}")]
+    Config(&'static str, &'static str),
+}

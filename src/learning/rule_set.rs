@@ -1,0 +1,151 @@
+//! One rule set: from λ, ρ and targets to s and r.
+//!
+//! Columns are numbered as in [λ_1, ρ_1, λ_2, …]: column 2i is s_i's and 2i + 1 is r_i's. The
+//! columns of atom k that are not 1 are its *selectors*; `level` is the entry γ there, and `top`
+//! the highest target among the atoms that select the column.
+
+use rayon::prelude::*;
+
+use super::LearningConfig;
+use crate::inference::{LANES, Lane, Structure};
+use crate::relation::{Envelope, epsilon};
+
+/// [`LANES`] examples: their targets, once approximated, and the pairs each column needs.
+pub(super) struct Block {
+    levels: Vec<Lane>,
+    tops: Vec<Lane>,
+    /// The targets of the atoms; for kept examples their lowest Chebyshev approximation.
+    targets: Vec<Lane>,
+    /// Each example's own Chebyshev distance.
+    distances: Lane,
+    present: [bool; LANES],
+}
+
+pub(super) struct Learned {
+    pub s: Vec<f32>,
+    pub r: Vec<f32>,
+    pub kept: usize,
+    pub worst_example: f32,
+    pub chebyshev_distance: f32,
+}
+
+impl Block {
+    pub fn new(structure: &Structure, levels: &[Lane], targets: Vec<Lane>, present: [bool; LANES]) -> Self {
+        let levels = levels[..2 * structure.rules].to_vec();
+        let tops = tops(structure, &targets);
+        let distances = distances(structure, &levels, &tops, &targets);
+        Self { levels, tops, targets, distances, present }
+    }
+
+    fn keeps(&self, lane: usize, config: &LearningConfig) -> bool {
+        self.present[lane] && config.threshold.is_none_or(|threshold| self.distances[lane] < threshold)
+    }
+
+    /// Replaces each example's targets by their lowest Chebyshev approximation Γ □ x, x being the
+    /// lowest approximate solution of the example by itself.
+    fn approximate(&mut self, structure: &Structure, tolerance: f32) {
+        let mut solution = self.levels.clone();
+        for (x, top) in solution.iter_mut().zip(&self.tops) {
+            for ((x, &top), &distance) in x.iter_mut().zip(top).zip(&self.distances) {
+                *x = x.max(epsilon(*x, (top - distance).max(0.0), tolerance));
+            }
+        }
+        structure.select(&solution, &mut self.targets);
+        self.tops = tops(structure, &self.targets);
+    }
+
+    /// The pairs (level, top) of a column for the kept examples.
+    fn pairs<'a>(&'a self, column: usize, config: &'a LearningConfig) -> impl Iterator<Item = (f32, f32)> + 'a {
+        let kept = (0..LANES).filter(|&lane| self.keeps(lane, config));
+        kept.map(move |lane| (self.levels[column][lane], self.tops[column][lane]))
+    }
+}
+
+/// For each column, the highest target among the atoms that select it.
+fn tops(structure: &Structure, targets: &[Lane]) -> Vec<Lane> {
+    let mut tops = vec![[0.0f32; LANES]; 2 * structure.rules];
+    for (selectors, target) in structure.selectors.chunks_exact(structure.rules).zip(targets) {
+        if target == &[0.0; LANES] {
+            continue;
+        }
+        for &selector in selectors {
+            for (top, &target) in tops[selector as usize].iter_mut().zip(target) {
+                *top = if target > *top { target } else { *top };
+            }
+        }
+    }
+    tops
+}
+
+/// The Chebyshev distance of each example by itself.
+fn distances(structure: &Structure, levels: &[Lane], tops: &[Lane], targets: &[Lane]) -> Lane {
+    let mut distances = [0.0f32; LANES];
+    for (selectors, target) in structure.selectors.chunks_exact(structure.rules).zip(targets) {
+        // The columns whose entry is 1 all give 1 − y.
+        let mut least: Lane = target.map(|y| 1.0 - y);
+        for &selector in selectors {
+            let (level, top) = (&levels[selector as usize], &tops[selector as usize]);
+            for lane in 0..LANES {
+                let (gamma, top, y) = (level[lane], top[lane], target[lane]);
+                let other = (((top - y) / 2.0).max(0.0)).min((top - gamma).max(0.0));
+                least[lane] = least[lane].min((gamma - y).max(0.0).max(other));
+            }
+        }
+        for (distance, least) in distances.iter_mut().zip(least) {
+            *distance = distance.max(least);
+        }
+    }
+    distances
+}
+
+pub(super) fn learn_rule_set(structure: &Structure, mut blocks: Vec<Block>, config: &LearningConfig) -> Learned {
+    blocks.par_iter_mut().for_each(|block| block.approximate(structure, config.tolerance));
+    let columns = 2 * structure.rules;
+    let envelopes: Vec<Envelope> = (0..columns)
+        .into_par_iter()
+        .map(|column| {
+            let mut envelope = Envelope::default();
+            blocks.iter().flat_map(|block| block.pairs(column, config)).for_each(|(level, top)| envelope.insert(top, level));
+            envelope
+        })
+        .collect();
+    let distance = blocks.par_iter().map(|block| stacked_distance(structure, block, &envelopes, config)).reduce(|| 0.0, f32::max);
+    let solution = |column: usize| {
+        let pairs = blocks.iter().flat_map(|block| block.pairs(column, config));
+        pairs.map(|(level, top)| epsilon(level, (top - distance).max(0.0), config.tolerance)).fold(0.0, f32::max)
+    };
+    let solution: Vec<f32> = (0..columns).into_par_iter().map(solution).collect();
+    let lanes = || blocks.iter().flat_map(|block| (0..LANES).map(move |lane| (block, lane)));
+    Learned {
+        s: solution.iter().copied().step_by(2).collect(),
+        r: solution.iter().copied().skip(1).step_by(2).collect(),
+        kept: lanes().filter(|(block, lane)| block.keeps(*lane, config)).count(),
+        worst_example: lanes().filter(|(b, lane)| b.present[*lane]).map(|(b, lane)| b.distances[lane]).fold(0.0, f32::max),
+        chebyshev_distance: distance,
+    }
+}
+
+/// The greatest ∇_i among the rows of a block's kept examples that stay below the threshold.
+fn stacked_distance(structure: &Structure, block: &Block, envelopes: &[Envelope], config: &LearningConfig) -> f32 {
+    let mut greatest = 0.0;
+    for lane in (0..LANES).filter(|&lane| block.keeps(lane, config)) {
+        for (selectors, target) in structure.selectors.chunks_exact(structure.rules).zip(&block.targets) {
+            let y = target[lane];
+            let mut least = 1.0 - y;
+            for &selector in selectors {
+                // A row that cannot exceed the greatest distance need not be known exactly.
+                if least <= greatest {
+                    break;
+                }
+                let excess = (block.levels[selector as usize][lane] - y).max(0.0);
+                if excess < least {
+                    least = least.min(excess.max(envelopes[selector as usize].query(y)));
+                }
+            }
+            if least > greatest && config.threshold.is_none_or(|threshold| least < threshold) {
+                greatest = least;
+            }
+        }
+    }
+    greatest
+}

@@ -1,0 +1,39 @@
+//! Shared by the integration tests.
+#![allow(dead_code)]
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use serde_json::Value as Json;
+
+/// Reads a gzipped JSON file of `tests/data/golden`.
+pub fn golden(name: &str) -> Json {
+    let path = format!("{}/tests/data/golden/{name}.json.gz", env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+pub fn floats(json: &Json) -> Vec<f32> {
+    json.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+}
+
+pub fn integers(json: &Json) -> Vec<i64> {
+    json.as_array().unwrap().iter().map(|x| x.as_i64().unwrap()).collect()
+}
+
+pub fn list(json: &Json) -> &Vec<Json> {
+    json.as_array().unwrap()
+}
+
+pub fn number(json: &Json) -> f32 {
+    json.as_f64().unwrap() as f32
+}
+
+#[track_caller]
+pub fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!((a - b).abs() <= tolerance, "{what}, position {i}: {a} against {b}");
+    }
+}
