@@ -1,4 +1,8 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
 pub mod datasets;
+pub mod explain;
 pub mod inference;
 pub mod learning;
 #[cfg(feature = "perception")]
@@ -6,4 +10,6 @@ pub mod perception;
 pub mod possibility;
 pub mod relation;
 pub mod rules;
-mod whole_file;
+pub mod tasks;
+#[doc(hidden)]
+pub mod whole_file;

@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 /// Writes a file by way of a temporary one beside it, renamed only when `fill` has succeeded:
 /// whatever goes wrong, an existing file stays as it was and no partial one is left.
-pub(crate) fn write<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), E>) -> Result<(), E> {
+pub fn write<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), E>) -> Result<(), E> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
     {

@@ -165,6 +165,12 @@ impl Engine {
         Ok(scratch.levels[..2 * self.program.stages[wanted].structure.rules].iter().map(|lane| lane[0]).collect())
     }
 
+    /// The parameters s and r of the rules on an attribute; `None` if no rule concludes on it.
+    pub fn parameters_of(&self, attribute: &str) -> Option<(&[f32], &[f32])> {
+        let RuleSetParameters { s, r } = &self.parameters[self.stage(attribute).ok()?];
+        Some((s, r))
+    }
+
     /// The place in the cascade of the rule set on an attribute.
     pub(crate) fn stage(&self, name: &str) -> Result<usize, Error> {
         let position = self.base().position(name);

@@ -1,0 +1,250 @@
+//! Adds handwritten numbers: images → network → possibilities → rules → digits of the sum.
+//!
+//! `cargo run --release --example mnist_addition`; `-- --help` lists the options.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Parser;
+use ndarray::Array2;
+use pinesy::datasets::{Digits, Mnist};
+use pinesy::explain;
+use pinesy::inference::Engine;
+use pinesy::learning::{LearningConfig, learn};
+use pinesy::perception::{
+    Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy,
+};
+use pinesy::possibility::Transform;
+use pinesy::tasks::addition::{self, Sums, possibilities};
+use serde::Serialize;
+
+/// Add handwritten numbers of k digits and compare with the truth.
+///
+/// Learns the rule parameters from training images, then adds numbers made of test images:
+/// every image is used once a run, so k digits give ⌊10000 / 2k⌋ sums. Figures are means over
+/// the runs, ± standard deviation.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Digits of each number; several separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4,15,100", value_parser = clap::value_parser!(u16).range(1..=2500))]
+    k: Vec<u16>,
+    /// Number of draws of sums from the test images.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Seed of the first draw.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Use only the first test images.
+    #[arg(long, value_name = "IMAGES")]
+    limit: Option<usize>,
+    /// Training images to learn the rule parameters from.
+    #[arg(long, default_value_t = 10_000)]
+    learn_images: usize,
+    /// Keep only training sums whose own Chebyshev distance is below this.
+    #[arg(long, default_value_t = 0.01)]
+    threshold: f32,
+    /// Only this transformation: antipignistic or minimum-specificity. Default: both.
+    #[arg(long)]
+    transform: Option<Transform>,
+    /// Where the network runs: auto, wgpu or cpu.
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+    /// Weights of the network.
+    #[arg(long, default_value_os_t = shipped("models/mnist.safetensors"))]
+    model: PathBuf,
+    /// Folder with the four MNIST files.
+    #[arg(long, default_value_os_t = shipped("datasets/mnist"))]
+    data: PathBuf,
+    /// Train the network for this many epochs first, instead of loading it.
+    #[arg(long, value_name = "EPOCHS")]
+    train: Option<usize>,
+    /// Also write the table as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn shipped(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// One line of the table.
+#[derive(Debug, Serialize)]
+struct Row {
+    k: usize,
+    transform: Transform,
+    digit_accuracy: f64,
+    learned_from: usize,
+    sums: usize,
+    runs: usize,
+    accuracy: f64,
+    accuracy_sd: f64,
+    ambiguous: f64,
+    learning_seconds: f64,
+    microseconds_per_sum: f64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    if let Err(error) = run(&options) {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let mut mnist = Mnist::read(&options.data)?;
+    mnist.test = first(&mnist.test, options.limit);
+    let device = options.device.open()?;
+    println!("{}", device.description);
+    let network = network(options, &mnist, &device)?;
+
+    let learning = first(&mnist.train, Some(options.learn_images));
+    let start = Instant::now();
+    let learning_probabilities = network.probabilities(learning.views())?;
+    let test_probabilities = network.probabilities(mnist.test.views())?;
+    let images = learning.len() + mnist.test.len();
+    let digit_accuracy = accuracy(&test_probabilities, mnist.test.labels.view());
+    println!(
+        "perception: {images} images in {:.1} s; {:.2} % of the {} test digits read rightly\n",
+        start.elapsed().as_secs_f64(),
+        100.0 * digit_accuracy,
+        mnist.test.len()
+    );
+
+    println!(
+        "{:>4}  {:19}  {:>7}  {:>5}  {:>16}  {:>9}  {:>8}  {:>7}",
+        "k", "transformation", "learned", "sums", "sums right, %", "ambig., %", "learn, s", "µs/sum"
+    );
+    let transforms: Vec<Transform> = options.transform.map_or(Transform::ALL.to_vec(), |one| vec![one]);
+    let mut rows = Vec::new();
+    for &k in &options.k {
+        let engine = Engine::certain(&addition::rules(k.into())?);
+        for &transform in &transforms {
+            let train = possibilities(learning_probabilities.view(), transform)?;
+            let test = possibilities(test_probabilities.view(), transform)?;
+            let row = evaluate(options, &engine, k.into(), transform, (&learning, &train), (&mnist.test, &test), digit_accuracy)?;
+            println!(
+                "{:>4}  {:19}  {:>7}  {:>5}  {:>8.2} ± {:<5.2}  {:>9.2}  {:>8.3}  {:>7.2}",
+                row.k,
+                row.transform.to_string(),
+                row.learned_from,
+                row.sums,
+                100.0 * row.accuracy,
+                100.0 * row.accuracy_sd,
+                100.0 * row.ambiguous,
+                row.learning_seconds,
+                row.microseconds_per_sum
+            );
+            rows.push(row);
+        }
+    }
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(&rows)? + "\n";
+        pinesy::whole_file::write(path, |w| w.write_all(json.as_bytes()))?;
+    }
+    let test = possibilities(test_probabilities.view(), transforms[0])?;
+    show_one_sum(&mnist.test, &test, options.seed)
+}
+
+fn first(digits: &Digits, count: Option<usize>) -> Digits {
+    digits.slice(0..count.unwrap_or(usize::MAX).min(digits.len()))
+}
+
+/// The shipped network, or a freshly trained one.
+fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Network, Box<dyn Error>> {
+    let Some(epochs) = options.train else { return Ok(Checkpoint::read(&options.model)?.network(10, device)?) };
+    let config = TrainingConfig { epochs, seed: options.seed, ..Default::default() };
+    let (checkpoint, _) = Training::new(config)?.run(&mnist.train, &mnist.validation, device, |_, _, _, finished| {
+        if let Some(epoch) = finished {
+            eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
+        }
+    })?;
+    Ok(checkpoint.network(10, device)?)
+}
+
+fn evaluate(
+    options: &Options,
+    engine: &Engine,
+    k: usize,
+    transform: Transform,
+    (learning, train): (&Digits, &Array2<f32>),
+    (digits, test): (&Digits, &Array2<f32>),
+    digit_accuracy: f64,
+) -> Result<Row, Box<dyn Error>> {
+    let sums = Sums::draw(learning.len(), k, options.seed);
+    if sums.is_empty() || digits.len() < 2 * k {
+        return Err(format!("k = {k} needs {} images to learn from and to test on: expected fewer digits or more images", 2 * k).into());
+    }
+    let config = LearningConfig::default().with_threshold(Some(options.threshold));
+    let (parameters, report) = learn(&sums.examples(engine, train.view(), learning.labels.view())?, &config)?;
+    let engine = engine.with_parameters(&parameters)?;
+    let mut accuracies = Vec::new();
+    let (mut ambiguous, mut seconds, mut count) = (0, 0.0, 0);
+    for run in 0..u64::from(options.runs) {
+        let sums = Sums::draw(digits.len(), k, options.seed.wrapping_add(run));
+        let evaluation = sums.evaluate(&engine, test.view(), digits.labels.view())?;
+        accuracies.push(evaluation.right as f64 / evaluation.sums as f64);
+        ambiguous += evaluation.ambiguous;
+        seconds += evaluation.seconds;
+        count += evaluation.sums;
+    }
+    let (accuracy, accuracy_sd) = mean_and_deviation(&accuracies);
+    Ok(Row {
+        k,
+        transform,
+        digit_accuracy,
+        learned_from: report.rule_sets.iter().map(|set| set.kept).min().unwrap_or(0),
+        sums: count / accuracies.len(),
+        runs: accuracies.len(),
+        accuracy,
+        accuracy_sd,
+        ambiguous: ambiguous as f64 / count as f64,
+        learning_seconds: report.seconds,
+        microseconds_per_sum: 1e6 * seconds / count as f64,
+    })
+}
+
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// Draws the images of one sum of two-digit numbers, and gives the reason for each digit.
+fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Result<(), Box<dyn Error>> {
+    const K: usize = 2;
+    if digits.len() < 2 * K {
+        return Ok(());
+    }
+    let engine = Engine::certain(&addition::rules(K)?);
+    let sums = Sums::draw(digits.len(), K, seed).take(1);
+    let images = sums.images(0).to_vec();
+    println!("\nOne sum: {0} + {1}, that is\n", number(digits, &images[..K]), number(digits, &images[K..]));
+    for row in (0..28).step_by(2) {
+        let mut line = String::new();
+        for (i, &image) in images.iter().enumerate() {
+            line += if i == K && row == 14 { "  +  " } else if i == K { "     " } else { "" };
+            line.extend((4..24).map(|column| {
+                let ink = u16::from(digits.images[(image, row, column)]) + u16::from(digits.images[(image, row + 1, column)]);
+                [' ', '·', '+', '*', '#', '@'][usize::from(ink) * 5 / 510]
+            }));
+        }
+        println!("  {line}");
+    }
+    let inputs = sums.inputs(possibilities.view());
+    let rows: Vec<(&str, Vec<f32>)> = inputs.iter().map(|(name, array)| (name.as_str(), array.row(0).to_vec())).collect();
+    let rows: Vec<(&str, &[f32])> = rows.iter().map(|(name, row)| (*name, row.as_slice())).collect();
+    let inference = engine.infer(&rows)?;
+    println!();
+    for j in 0..=K {
+        println!("  {}", explain::sentence(&engine, &rows, &inference, &format!("y{j}"))?);
+    }
+    Ok(())
+}
+
+fn number(digits: &Digits, images: &[usize]) -> String {
+    images.iter().map(|&image| digits.labels[image].to_string()).collect()
+}

@@ -1,0 +1,122 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pinesy::inference::Engine;
+use pinesy::learning::{Examples, LearningConfig, Target, learn};
+use pinesy::possibility::{Attribute, Value};
+use pinesy::whole_file;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::lines::{self, Inputs, Reading, numbers};
+use super::{Error, LineError, Rules};
+
+/// Learn the parameters of all rules from examples.
+///
+/// Each line is {"inputs":{…},"targets":{"c1":[3,4],"w1":0}}: inputs as for `pinesy infer`, and
+/// for derived attributes the true value, or an array of possibilities in domain order. A rule
+/// set is learned from the examples that have a target for it. Prints a table of what was done.
+#[derive(Debug, Args)]
+pub struct Learn {
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    reading: Reading,
+    /// Keep only examples whose own Chebyshev distance is below this; `none` keeps all.
+    #[arg(long, default_value = "none", value_parser = parse_threshold)]
+    threshold: Threshold,
+    /// Degrees that differ by at most this share count as equal.
+    #[arg(long, default_value_t = 0.0)]
+    tolerance: f32,
+    /// Where to write the parameters (JSON).
+    #[arg(long, value_name = "P.json")]
+    out: PathBuf,
+    /// Where to write the report (JSON).
+    #[arg(long, value_name = "R.json")]
+    report: Option<PathBuf>,
+    /// Examples (JSON lines; - for standard input).
+    examples: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Threshold(Option<f32>);
+
+fn parse_threshold(text: &str) -> Result<Threshold, String> {
+    if text == "none" {
+        return Ok(Threshold(None));
+    }
+    match text.parse::<f32>() {
+        Ok(threshold) if threshold > 0.0 => Ok(Threshold(Some(threshold))),
+        _ => Err("expected none or a number above 0".to_owned()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExampleLine {
+    inputs: serde_json::Map<String, Json>,
+    targets: serde_json::Map<String, Json>,
+}
+
+impl Learn {
+    pub fn run(self) -> Result<(), Error> {
+        let engine = self.rules.engine(None)?;
+        let examples = self.read(&engine)?;
+        let config = LearningConfig::default().with_threshold(self.threshold.0).with_tolerance(self.tolerance);
+        let (parameters, report) = learn(&examples, &config)?;
+        eprintln!("{report}");
+        write_json(&self.out, &parameters)?;
+        self.report.as_deref().map_or(Ok(()), |path| write_json(path, &report))
+    }
+
+    fn read(&self, engine: &Engine) -> Result<Examples, Error> {
+        let mut lines = lines::open(&self.examples)?;
+        let mut inputs = Inputs::new(engine);
+        let derived: Vec<&Attribute> = engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
+        let mut targets: Vec<Vec<Option<Target>>> = vec![Vec::new(); derived.len()];
+        while let Some((number, object)) = lines.next()? {
+            let push = || {
+                let line: ExampleLine = serde_json::from_value(Json::Object(object)).map_err(LineError::Json)?;
+                inputs.push(&line.inputs, &self.reading)?;
+                if let Some(name) = line.targets.keys().find(|name| !derived.iter().any(|a| a.name() == *name)) {
+                    return Err(LineError::UnknownTarget(name.clone()));
+                }
+                for (attribute, column) in derived.iter().zip(&mut targets) {
+                    column.push(line.targets.get(attribute.name()).map(|json| target(attribute, json)).transpose()?);
+                }
+                Ok(())
+            };
+            push().map_err(|reason| lines.error(number, reason))?;
+        }
+        let mut examples = inputs.with_arrays(|arrays| Examples::new(engine, arrays))?;
+        for (attribute, column) in derived.iter().zip(targets) {
+            examples = examples.with_targets(attribute.name(), column)?;
+        }
+        Ok(examples)
+    }
+}
+
+/// A target: a value of the domain if it is one, otherwise possibilities.
+fn target(attribute: &Attribute, json: &Json) -> Result<Target, LineError> {
+    let domain = attribute.domain();
+    let position = serde_json::from_value::<Value>(json.clone()).ok().and_then(|value| domain.position(&value));
+    if let Some(position) = position {
+        return Ok(Target::Value(position));
+    }
+    let outside = || LineError::TargetValue {
+        attribute: attribute.name().to_owned(),
+        value: json.to_string(),
+        domain: domain.to_string(),
+    };
+    let degrees = numbers(json).filter(|degrees| degrees.len() == domain.len()).ok_or_else(outside)?;
+    pinesy::possibility::check_degrees(attribute.name(), domain.len(), &degrees).map_err(LineError::Degrees)?;
+    Ok(Target::Degrees(degrees))
+}
+
+fn write_json(path: &Path, content: &impl Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(content).map_err(std::io::Error::from)? + "\n";
+    if path == Path::new("-") {
+        return Ok(std::io::Write::write_all(&mut std::io::stdout(), json.as_bytes())?);
+    }
+    whole_file::write(path, |w| w.write_all(json.as_bytes())).map_err(|source| Error::Write { path: path.to_owned(), source })
+}

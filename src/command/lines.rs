@@ -1,0 +1,128 @@
+//! Examples as JSON lines.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::path::Path;
+
+use clap::Args;
+use ndarray::{Array2, ArrayView2};
+use pinesy::inference::Engine;
+use pinesy::possibility::{Attribute, Transform, check_degrees};
+use serde_json::{Map, Value as Json};
+
+use super::{Error, LineError};
+
+/// How the arrays of input attributes are to be understood.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// How probabilities become possibilities: antipignistic or minimum-specificity.
+    #[arg(long, default_value_t)]
+    transform: Transform,
+    /// The inputs are possibilities already; do not transform them.
+    #[arg(long, conflicts_with = "transform")]
+    possibility: bool,
+}
+
+impl Reading {
+    /// The possibilities of one input attribute.
+    fn degrees(&self, attribute: &Attribute, array: &Json) -> Result<Vec<f32>, LineError> {
+        let name = attribute.name();
+        let numbers = numbers(array).ok_or_else(|| LineError::Numbers(name.to_owned()))?;
+        if numbers.len() != attribute.domain().len() || self.possibility {
+            check_degrees(name, attribute.domain().len(), &numbers).map_err(LineError::Degrees)?;
+            return Ok(numbers);
+        }
+        let wrong = |source| LineError::Possibility { attribute: name.to_owned(), source };
+        self.transform.possibility(&numbers).map_err(wrong)
+    }
+}
+
+pub fn numbers(array: &Json) -> Option<Vec<f32>> {
+    array.as_array()?.iter().map(|x| x.as_f64().map(|x| x as f32)).collect()
+}
+
+/// Opens a file of lines; `-` is standard input.
+pub fn open(path: &Path) -> Result<Lines, Error> {
+    let reader: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(stdin().lock())
+    } else {
+        let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Box::new(BufReader::new(file))
+    };
+    let file = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    Ok(Lines { file, reader, number: 0 })
+}
+
+/// The objects of a file of JSON lines; empty lines are passed over.
+pub struct Lines {
+    file: String,
+    reader: Box<dyn BufRead>,
+    number: usize,
+}
+
+impl Lines {
+    /// The next object with its line number.
+    pub fn next(&mut self) -> Result<Option<(usize, Map<String, Json>)>, Error> {
+        loop {
+            let mut text = String::new();
+            self.number += 1;
+            let read = self.reader.read_line(&mut text).map_err(|source| Error::Read { path: self.file.clone().into(), source })?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if text.trim().is_empty() {
+                continue;
+            }
+            return match serde_json::from_str(&text) {
+                Ok(Json::Object(object)) => Ok(Some((self.number, object))),
+                Ok(_) => Err(self.error(self.number, LineError::Shape { expected: "a JSON object" })),
+                Err(e) => Err(self.error(self.number, LineError::Json(e))),
+            };
+        }
+    }
+
+    pub fn error(&self, line: usize, reason: LineError) -> Error {
+        Error::Line { file: self.file.clone(), line, reason }
+    }
+}
+
+/// The inputs of some examples, gathered attribute by attribute.
+pub struct Inputs<'a> {
+    attributes: Vec<&'a Attribute>,
+    columns: Vec<Vec<f32>>,
+    examples: usize,
+}
+
+impl<'a> Inputs<'a> {
+    pub fn new(engine: &'a Engine) -> Self {
+        let attributes: Vec<_> = engine.base().inputs().collect();
+        Self { columns: vec![Vec::new(); attributes.len()], attributes, examples: 0 }
+    }
+
+    pub fn push(&mut self, object: &Map<String, Json>, reading: &Reading) -> Result<(), LineError> {
+        if let Some(name) = object.keys().find(|name| !self.attributes.iter().any(|a| a.name() == *name)) {
+            let known = self.attributes.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
+            return Err(LineError::UnknownInput { name: name.clone(), known });
+        }
+        for (attribute, column) in self.attributes.iter().zip(&mut self.columns) {
+            let array = object.get(attribute.name()).ok_or_else(|| LineError::MissingInput(attribute.name().to_owned()))?;
+            column.extend(reading.degrees(attribute, array)?);
+        }
+        self.examples += 1;
+        Ok(())
+    }
+
+    pub fn len(&self) -> usize {
+        self.examples
+    }
+
+    /// The arrays an engine takes, through a function since they are borrowed.
+    pub fn with_arrays<T>(self, use_arrays: impl FnOnce(&[(&str, ArrayView2<'_, f32>)]) -> T) -> T {
+        let array = |(attribute, column): (&&Attribute, Vec<f32>)| {
+            Array2::from_shape_vec((self.examples, attribute.domain().len()), column).expect("each line was checked")
+        };
+        let arrays: Vec<_> = self.attributes.iter().zip(self.columns).map(array).collect();
+        let named: Vec<_> = self.attributes.iter().map(|a| a.name()).zip(arrays.iter().map(|array| array.view())).collect();
+        use_arrays(&named)
+    }
+}

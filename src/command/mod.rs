@@ -1,0 +1,139 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod infer;
+mod learn;
+mod lines;
+#[cfg(feature = "perception")]
+mod train;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use pinesy::inference::{Engine, Parameters};
+use pinesy::rules::RuleBase;
+use pinesy::{inference, learning, possibility, rules};
+
+/// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
+///
+/// Rule files are TOML; examples are JSON lines. `-` stands for standard input or output. Exit
+/// codes: 0 done, 1 something in the files is wrong, 2 something on the command line is wrong.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const EXAMPLES: &str = "Examples:
+  pinesy check rulesets/mnist_addition.toml --set k=2
+  pinesy infer rulesets/mnist_addition.toml --params p.json digits.jsonl
+  pinesy learn rulesets/mnist_addition.toml --threshold 0.01 --out p.json examples.jsonl";
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Check a rule file and show its attributes, rule sets and their order.
+    Check(check::Check),
+    /// Infer the derived attributes of examples.
+    Infer(infer::Infer),
+    /// Learn the parameters of all rules from examples.
+    Learn(learn::Learn),
+    /// Train a network that reads digits.
+    #[cfg(feature = "perception")]
+    Train(train::Train),
+}
+
+impl Command {
+    pub fn run(self) -> Result<(), Error> {
+        match self.action {
+            Action::Check(check) => check.run(),
+            Action::Infer(infer) => infer.run(),
+            Action::Learn(learn) => learn.run(),
+            #[cfg(feature = "perception")]
+            Action::Train(train) => train.run(),
+        }
+    }
+}
+
+/// The rule file, as every subcommand takes it.
+#[derive(Debug, Args)]
+struct Rules {
+    /// Rule file (TOML).
+    rules: PathBuf,
+    /// Give a parameter of the rule file a value; may be repeated.
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = parse_setting)]
+    set: Vec<(String, i64)>,
+}
+
+fn parse_setting(text: &str) -> Result<(String, i64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected name=number, such as k=2")?;
+    let value = value.trim().parse().map_err(|_| format!("'{value}' is no whole number: expected name=number, such as k=2"))?;
+    Ok((name.trim().to_owned(), value))
+}
+
+impl Rules {
+    fn read(&self) -> Result<RuleBase, Error> {
+        let settings: Vec<(&str, i64)> = self.set.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        Ok(RuleBase::read(&self.rules, &settings)?)
+    }
+
+    /// The engine with the parameters of a file, or with certain rules.
+    fn engine(&self, parameters: Option<&Path>) -> Result<Engine, Error> {
+        let base = self.read()?;
+        let Some(path) = parameters else { return Ok(Engine::certain(&base)) };
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let wrong = |reason: String| Error::Parameters { path: path.to_owned(), reason };
+        let parameters: Parameters = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        Engine::new(&base, &parameters).map_err(|e| wrong(e.to_string()))
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Rules(#[from] rules::Error),
+    #[error(transparent)]
+    Inference(#[from] inference::Error),
+    #[error(transparent)]
+    Learning(#[from] learning::Error),
+    #[cfg(feature = "perception")]
+    #[error(transparent)]
+    Perception(#[from] pinesy::perception::Error),
+    #[cfg(feature = "perception")]
+    #[error(transparent)]
+    Data(#[from] pinesy::datasets::Error),
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("standard output: {0}")]
+    Output(#[from] std::io::Error),
+    #[error("parameter file {}: {reason}", path.display())]
+    Parameters { path: PathBuf, reason: String },
+    #[error("{file}:{line}: {reason}")]
+    Line { file: String, line: usize, reason: LineError },
+}
+
+/// What is wrong with one line of examples.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    #[error("{0}")]
+    Json(serde_json::Error),
+    #[error("expected {expected}")]
+    Shape { expected: &'static str },
+    #[error("input attribute {0} is missing: expected an array in domain order")]
+    MissingInput(String),
+    #[error("'{name}' is not an input attribute: expected one of {known}")]
+    UnknownInput { name: String, known: String },
+    #[error("'{0}' is not a derived attribute: expected an attribute that rules conclude on")]
+    UnknownTarget(String),
+    #[error("{attribute}: {value} is outside the domain: expected one of {domain}, or an array of possibilities")]
+    TargetValue { attribute: String, value: String, domain: String },
+    #[error("{attribute}: {source}")]
+    Possibility { attribute: String, source: possibility::Error },
+    #[error("{0}")]
+    Degrees(possibility::Error),
+    #[error("{0}: expected an array of numbers in domain order")]
+    Numbers(String),
+}

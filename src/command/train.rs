@@ -1,0 +1,95 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use pinesy::datasets::Mnist;
+use pinesy::perception::{DeviceChoice, Training, TrainingConfig, accuracy};
+
+use super::Error;
+
+/// Train a network that reads digits.
+///
+/// Trains on 50,000 images of the training file and keeps the weights that do best on its other
+/// 10,000; reports the accuracy on the test file once, at the end.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Folder with the four MNIST files.
+    #[arg(long, default_value = "datasets/mnist")]
+    data: PathBuf,
+    /// Where to write the weights (safetensors).
+    #[arg(long)]
+    out: PathBuf,
+    /// Passes over the training images.
+    #[arg(long, default_value_t = TrainingConfig::default().epochs)]
+    epochs: usize,
+    /// Images a step.
+    #[arg(long, default_value_t = TrainingConfig::default().batch)]
+    batch: usize,
+    /// Highest learning rate.
+    #[arg(long, default_value_t = TrainingConfig::default().learning_rate)]
+    learning_rate: f64,
+    /// Use only the first training images.
+    #[arg(long, value_name = "IMAGES")]
+    limit: Option<usize>,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to run: auto, wgpu or cpu.
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+    /// Go on from where an interrupted training with the same settings and --out stopped.
+    #[arg(long)]
+    resume: bool,
+}
+
+impl Train {
+    pub fn run(self) -> Result<(), Error> {
+        let mnist = Mnist::read(&self.data)?;
+        let device = self.device.open()?;
+        eprintln!("{}", device.description);
+        let config = TrainingConfig {
+            epochs: self.epochs,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            seed: self.seed,
+            ..TrainingConfig::default()
+        };
+        let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
+        let state = PathBuf::from(format!("{}.training", self.out.display()));
+        let training = Training::new(config)?.with_state_file(&state, self.resume);
+        let bar = ProgressBar::new(0).with_style(style());
+        let (checkpoint, report) = training.run(&train, &mnist.validation, &device, |epoch, step, steps, finished| {
+            bar.set_length((steps * self.epochs) as u64);
+            bar.set_position(((epoch - 1) * steps + step) as u64);
+            bar.set_message(format!("epoch {epoch}/{}", self.epochs));
+            if let Some(epoch) = finished {
+                let line = format!(
+                    "epoch {:>3}  loss {:.4}  validation accuracy {:.2} %  {:.0} s",
+                    epoch.number,
+                    epoch.loss,
+                    100.0 * epoch.validation_accuracy,
+                    epoch.seconds
+                );
+                // Without a terminal the bar is hidden, and its lines with it.
+                if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+            }
+        })?;
+        bar.finish_and_clear();
+        checkpoint.write(&self.out)?;
+        std::fs::remove_file(&state).map_err(|source| Error::Write { path: state, source })?;
+        let network = checkpoint.network(checkpoint.info.classes, &device)?;
+        let test = accuracy(&network.probabilities(mnist.test.views())?, mnist.test.labels.view());
+        println!(
+            "{}: epoch {}, validation accuracy {:.2} %, test accuracy {:.2} %",
+            self.out.display(),
+            report.best.number,
+            100.0 * report.best.validation_accuracy,
+            100.0 * test
+        );
+        Ok(())
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} steps, {eta} left").expect("a valid template")
+}

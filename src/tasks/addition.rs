@@ -1,0 +1,184 @@
+//! MNIST addition: two numbers of k digits, given as images, are added.
+//!
+//! Sums are formed from images without replacement: 2k images make one sum. A prediction is
+//! right only if every digit of the result is unique and right.
+
+use std::time::Instant;
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::inference::{Batch, Engine, Error};
+use crate::learning::{self, Examples, Target};
+use crate::possibility::{self, Decision, Transform, decide};
+use crate::rules::RuleBase;
+
+/// The rules for numbers of k digits: `rulesets/mnist_addition.toml`, as shipped.
+///
+/// # Errors
+/// If k is below 1.
+pub fn rules(k: usize) -> Result<RuleBase, crate::rules::Error> {
+    let text = include_str!("../../rulesets/mnist_addition.toml");
+    RuleBase::parse(text, "rulesets/mnist_addition.toml", &[("k", i64::try_from(k).unwrap_or(i64::MAX))])
+}
+
+/// Turns rows of probabilities into rows of possibilities.
+///
+/// # Errors
+/// If a row is no probability distribution.
+pub fn possibilities(probabilities: ArrayView2<'_, f32>, transform: Transform) -> Result<Array2<f32>, possibility::Error> {
+    let mut degrees = Vec::with_capacity(probabilities.len());
+    for row in probabilities.outer_iter() {
+        degrees.extend(transform.possibility(&row.to_vec())?);
+    }
+    Ok(Array2::from_shape_vec(probabilities.dim(), degrees).expect("one degree a probability"))
+}
+
+/// Sums drawn from a collection of images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    k: usize,
+    /// Shape (sums, 2k): which image stands for each digit, first number first.
+    images: Array2<usize>,
+}
+
+impl Sums {
+    /// Draws ⌊`images` / 2k⌋ sums without replacement, in an order given by the seed.
+    pub fn draw(images: usize, k: usize, seed: u64) -> Self {
+        let mut order: Vec<usize> = (0..images).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let sums = images / (2 * k);
+        order.truncate(sums * 2 * k);
+        Self { k, images: Array2::from_shape_vec((sums, 2 * k), order).expect("2k images a sum") }
+    }
+
+    /// The number of sums.
+    pub fn len(&self) -> usize {
+        self.images.nrows()
+    }
+
+    /// Whether there are too few images for even one.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The images of one sum: the k digits of the first number, then those of the second.
+    pub fn images(&self, sum: usize) -> ArrayView1<'_, usize> {
+        self.images.row(sum)
+    }
+
+    /// The first `count` sums.
+    pub fn take(mut self, count: usize) -> Self {
+        let count = count.min(self.len());
+        self.images = self.images.slice(ndarray::s![..count, ..]).to_owned();
+        self
+    }
+
+    /// The digits' possibilities as inputs: attribute names with one row a sum.
+    pub fn inputs(&self, possibilities: ArrayView2<'_, f32>) -> Vec<(String, Array2<f32>)> {
+        let column = |j: usize| {
+            Array2::from_shape_fn((self.len(), possibilities.ncols()), |(sum, d)| possibilities[(self.images[(sum, j)], d)])
+        };
+        (0..2 * self.k).map(|j| (format!("a{}", j + 1), column(j))).collect()
+    }
+
+    /// The inputs as a batch.
+    ///
+    /// # Errors
+    /// If the engine is for another k.
+    pub fn batch(&self, engine: &Engine, possibilities: ArrayView2<'_, f32>) -> Result<Batch, Error> {
+        let inputs = self.inputs(possibilities);
+        engine.batch(&views(&inputs))
+    }
+
+    /// The true result of one sum: carries w_1 … w_k and digits y_0 … y_k.
+    pub fn result(&self, sum: usize, labels: ArrayView1<'_, u8>) -> (Vec<usize>, Vec<usize>) {
+        let digit = |j: usize| usize::from(labels[self.images[(sum, j)]]);
+        let (mut carries, mut digits) = (vec![0; self.k], vec![0; self.k + 1]);
+        let mut carry = 0;
+        for j in (0..self.k).rev() {
+            let total = digit(j) + digit(self.k + j) + carry;
+            carry = total / 10;
+            carries[j] = carry;
+            digits[j + 1] = total % 10;
+        }
+        digits[0] = carry;
+        (carries, digits)
+    }
+
+    /// Examples to learn from: the inputs, and the true value of every derived attribute.
+    ///
+    /// # Errors
+    /// If the engine is for another k.
+    pub fn examples(
+        &self,
+        engine: &Engine,
+        possibilities: ArrayView2<'_, f32>,
+        labels: ArrayView1<'_, u8>,
+    ) -> Result<Examples, learning::Error> {
+        let inputs = self.inputs(possibilities);
+        let mut examples = Examples::new(engine, &views(&inputs))?;
+        let results: Vec<_> = (0..self.len()).map(|sum| self.result(sum, labels)).collect();
+        let digit = |sum: usize, j: usize| usize::from(labels[self.images[(sum, j)]]);
+        let targets = |value: &dyn Fn(usize) -> usize| (0..self.len()).map(|sum| Some(Target::Value(value(sum)))).collect();
+        for j in 0..self.k {
+            // Positions in the product domains, whose last factor varies fastest.
+            let pair = |sum: usize| 10 * digit(sum, j) + digit(sum, self.k + j);
+            let added = |sum: usize| if j + 1 < self.k { 2 * pair(sum) + results[sum].0[j + 1] } else { pair(sum) };
+            examples = examples
+                .with_targets(&format!("c{}", j + 1), targets(&added))?
+                .with_targets(&format!("w{}", j + 1), targets(&|sum| results[sum].0[j]))?;
+        }
+        for j in 0..=self.k {
+            examples = examples.with_targets(&format!("y{j}"), targets(&|sum| results[sum].1[j]))?;
+        }
+        Ok(examples)
+    }
+
+    /// Infers the digits of every sum and compares them with the true ones.
+    ///
+    /// # Errors
+    /// If the engine is for another k.
+    pub fn evaluate(
+        &self,
+        engine: &Engine,
+        possibilities: ArrayView2<'_, f32>,
+        labels: ArrayView1<'_, u8>,
+    ) -> Result<Evaluation, Error> {
+        let batch = self.batch(engine, possibilities)?;
+        let names: Vec<String> = (0..=self.k).map(|j| format!("y{j}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let start = Instant::now();
+        let inferred = engine.infer_batch(&batch, &names)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut evaluation = Evaluation { sums: self.len(), right: 0, ambiguous: 0, seconds };
+        let columns: Vec<_> = names.iter().map(|name| inferred.get(name).expect("asked for")).collect();
+        for sum in 0..self.len() {
+            let (_, digits) = self.result(sum, labels);
+            let decisions: Vec<Decision> = columns.iter().map(|column| decide(&column.row(sum).to_vec())).collect();
+            evaluation.ambiguous += usize::from(decisions.iter().any(|decision| decision.unique().is_none()));
+            evaluation.right += usize::from(decisions.iter().zip(digits).all(|(d, digit)| d.unique() == Some(digit)));
+        }
+        Ok(evaluation)
+    }
+}
+
+/// How many sums came out right.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Sums evaluated.
+    pub sums: usize,
+    /// Sums of which every digit is unique and right.
+    pub right: usize,
+    /// Sums with at least one ambiguous digit.
+    pub ambiguous: usize,
+    /// Wall-clock seconds of inference, perception apart.
+    pub seconds: f64,
+}
+
+fn views(inputs: &[(String, Array2<f32>)]) -> Vec<(&str, ArrayView2<'_, f32>)> {
+    inputs.iter().map(|(name, array)| (name.as_str(), array.view())).collect()
+}

@@ -1,0 +1,3 @@
+//! What is specific to the tasks the engine is proved on, and nothing else.
+
+pub mod addition;
