@@ -1,0 +1,197 @@
+//! Learning against the textbook procedure with Γ built explicitly.
+
+use ndarray::Array2;
+use pinesy::inference::{Engine, Parameters};
+use pinesy::learning::{Error, Examples, LearningConfig, Target, learn};
+use pinesy::possibility::{Attribute, Domain};
+use pinesy::rules::{Condition, Rule, RuleBase};
+use proptest::prelude::*;
+
+type Row = Vec<f32>;
+
+/// Γ and Y of one rule set: rows of atoms of examples.
+#[derive(Clone, Default)]
+struct System {
+    gamma: Vec<Row>,
+    y: Row,
+}
+
+fn epsilon(gamma: f32, y: f32) -> f32 {
+    if gamma < y { y } else { 0.0 }
+}
+
+impl System {
+    /// ∇_i of every row: min_j max((γ_ij − y_i)⁺, max_k min((y_k − y_i)⁺/2, (y_k − γ_kj)⁺)).
+    fn distances(&self) -> Row {
+        let column = |i: usize, j: usize| {
+            let f = (0..self.y.len()).map(|k| {
+                (((self.y[k] - self.y[i]) / 2.0).max(0.0)).min((self.y[k] - self.gamma[k][j]).max(0.0))
+            });
+            f.fold((self.gamma[i][j] - self.y[i]).max(0.0), f32::max)
+        };
+        (0..self.y.len()).map(|i| (0..self.gamma[i].len()).map(|j| column(i, j)).fold(1.0, f32::min)).collect()
+    }
+
+    fn lowest_solution(&self, distance: f32) -> Row {
+        let entry = |j: usize| self.gamma.iter().zip(&self.y).map(move |(row, y)| epsilon(row[j], (y - distance).max(0.0)));
+        (0..self.gamma[0].len()).map(|j| entry(j).fold(0.0, f32::max)).collect()
+    }
+
+    fn product(&self, x: &[f32]) -> Row {
+        self.gamma.iter().map(|row| row.iter().zip(x).map(|(g, x)| g.max(*x)).fold(1.0, f32::min)).collect()
+    }
+}
+
+/// n rules on b, rule i reading its own input; examples give λ_i, ρ_i and a target for each value.
+#[derive(Debug, Clone)]
+struct Case {
+    conclusions: Vec<Vec<bool>>,
+    examples: Vec<(Vec<(f32, f32)>, Row)>,
+    threshold: Option<f32>,
+}
+
+fn degree() -> impl Strategy<Value = f32> {
+    prop_oneof![Just(0.0), Just(1.0), (0..=4u8).prop_map(|i| f32::from(i) / 4.0), 0.0..=1.0f32]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (1..5usize, 2..6usize).prop_flat_map(|(rules, values)| {
+        let members = prop::collection::vec(any::<bool>(), values).prop_filter("some value", |m| m.contains(&true));
+        let example = (prop::collection::vec((degree(), degree()), rules), prop::collection::vec(degree(), values));
+        let crisp = (prop::collection::vec((degree(), degree()), rules), 0..values)
+            .prop_map(move |(levels, v)| (levels, (0..values).map(|u| f32::from(u8::from(u == v))).collect()));
+        (
+            prop::collection::vec(members, rules),
+            prop_oneof![prop::collection::vec(example, 1..25), prop::collection::vec(crisp, 1..25)],
+            prop_oneof![Just(None), (1..=4u8).prop_map(|i| Some(f32::from(i) / 4.0))],
+        )
+            .prop_map(|(conclusions, examples, threshold)| Case { conclusions, examples, threshold })
+    })
+}
+
+impl Case {
+    fn engine(&self) -> Engine {
+        let values = self.conclusions[0].len() as i64;
+        let yes_no = Domain::symbols(["yes", "no"]).unwrap();
+        let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=values - 1).unwrap()).unwrap());
+        for (i, members) in self.conclusions.iter().enumerate() {
+            let members: Vec<i64> = members.iter().enumerate().filter(|(_, m)| **m).map(|(v, _)| v as i64).collect();
+            let rule = Rule::new(format!("R{i}")).when(Condition::is(format!("p{i}"), "yes"));
+            builder = builder
+                .attribute(Attribute::new(format!("p{i}"), yes_no.clone()).unwrap())
+                .rule(rule.then(Condition::one_of("b", members)));
+        }
+        Engine::certain(&builder.build().unwrap())
+    }
+
+    fn examples(&self, engine: &Engine) -> Examples {
+        let n = self.examples.len();
+        let pair = |row: usize, i: usize| { let (yes, no) = self.examples[row].0[i]; [yes, no] };
+        let columns: Vec<(String, Array2<f32>)> = (0..self.conclusions.len())
+            .map(|i| (format!("p{i}"), Array2::from_shape_fn((n, 2), |(row, j)| pair(row, i)[j])))
+            .collect();
+        let given: Vec<_> = columns.iter().map(|(name, array)| (name.as_str(), array.view())).collect();
+        let targets = self.examples.iter().map(|(_, target)| Some(Target::Degrees(target.clone()))).collect();
+        Examples::new(engine, &given).unwrap().with_targets("b", targets).unwrap()
+    }
+
+    /// One row an atom: rules tell values apart only by membership.
+    fn system(&self, example: &(Vec<(f32, f32)>, Row)) -> System {
+        let mut system = System::default();
+        let mut seen: Vec<Vec<bool>> = Vec::new();
+        for v in 0..self.conclusions[0].len() {
+            let signature: Vec<bool> = self.conclusions.iter().map(|members| members[v]).collect();
+            if let Some(row) = seen.iter().position(|known| *known == signature) {
+                system.y[row] = system.y[row].max(example.1[v]);
+                continue;
+            }
+            let row = signature.iter().zip(&example.0).flat_map(|(inside, (lambda, rho))| if *inside { [*lambda, 1.0] } else { [1.0, *rho] });
+            system.gamma.push(row.collect());
+            system.y.push(example.1[v]);
+            seen.push(signature);
+        }
+        system
+    }
+
+    /// The procedure of the paper, word for word: kept examples, ∇, [s_1, r_1, …].
+    fn by_definition(&self) -> (usize, f32, Row) {
+        let below = |distance: f32| self.threshold.is_none_or(|threshold| distance < threshold);
+        let mut stacked = System { gamma: Vec::new(), y: Vec::new() };
+        let mut kept = 0;
+        for example in &self.examples {
+            let system = self.system(example);
+            let distance = system.distances().into_iter().fold(0.0, f32::max);
+            if below(distance) {
+                kept += 1;
+                stacked.y.extend(system.product(&system.lowest_solution(distance)));
+                stacked.gamma.extend(system.gamma);
+            }
+        }
+        if kept == 0 {
+            return (0, 0.0, vec![0.0; 2 * self.conclusions.len()]);
+        }
+        let distance = stacked.distances().into_iter().filter(|&d| below(d)).fold(0.0, f32::max);
+        (kept, distance, stacked.lowest_solution(distance))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn learning_is_the_textbook_procedure(case in case()) {
+        let engine = case.engine();
+        let config = LearningConfig::default().with_threshold(case.threshold);
+        let (parameters, report) = learn(&case.examples(&engine), &config).unwrap();
+        let (kept, distance, solution) = case.by_definition();
+        let set = &parameters.parameters["b"];
+        let ours: Row = set.s.iter().zip(&set.r).flat_map(|(s, r)| [*s, *r]).collect();
+        prop_assert_eq!(report.rule_sets[0].kept, kept);
+        prop_assert_eq!(report.rule_sets[0].chebyshev_distance, distance);
+        prop_assert_eq!(ours, solution);
+    }
+}
+
+#[test]
+fn later_rule_sets_learn_from_what_earlier_ones_infer() {
+    // "mid = 1 iff in = 1" has a fault: in = 0 was seen with mid = 1 possible to degree 0.6.
+    let two = || Domain::integers(0..=1).unwrap();
+    let base = ["in", "mid", "end"].iter().fold(RuleBase::builder(), |b, name| b.attribute(Attribute::new(*name, two()).unwrap()));
+    let base = base
+        .rule(Rule::new("end").when(Condition::is("mid", 1)).then(Condition::is("end", 1)))
+        .rule(Rule::new("mid").when(Condition::is("in", 1)).then(Condition::is("mid", 1)))
+        .build()
+        .unwrap();
+    let engine = Engine::certain(&base);
+    let inputs = ndarray::array![[1.0, 0.0], [1.0, 0.0]];
+    let examples = Examples::new(&engine, &[("in", inputs.view())])
+        .unwrap()
+        .with_targets("mid", vec![Some(Target::Degrees(vec![1.0, 0.6])), None])
+        .unwrap()
+        .with_targets("end", vec![None, Some(Target::Degrees(vec![1.0, 0.8]))])
+        .unwrap();
+    let (parameters, report) = learn(&examples, &LearningConfig::default()).unwrap();
+    assert_eq!(parameters.parameters["mid"].s, [0.6]);
+    // π_mid(1) = max(0.6, 0) = 0.6 reaches the second rule, whose own s must still give 0.8.
+    assert_eq!(parameters.parameters["end"].s, [0.8]);
+    assert_eq!(report.rule_sets.iter().map(|set| set.examples).collect::<Vec<_>>(), [1, 1]);
+    let learned = engine.with_parameters(&parameters).unwrap();
+    let inferred = learned.infer(&[("in", &[1.0, 0.0])]).unwrap();
+    assert_eq!(inferred.get("end").unwrap().degrees(), [1.0, 0.8]);
+}
+
+#[test]
+fn wrong_examples_are_named() {
+    let base = RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap();
+    let engine = Engine::certain(&base);
+    let rows = Array2::ones((2, 10));
+    let examples = || Examples::new(&engine, &[("a1", rows.view()), ("a2", rows.view())]).unwrap();
+    let message = |name: &str, targets: Vec<Option<Target>>| examples().with_targets(name, targets).unwrap_err().to_string();
+    assert!(message("a1", vec![None, None]).contains("'a1' is not a derived attribute"));
+    assert_eq!(message("w1", vec![None]), "1 targets for w1: expected 2, one an example");
+    assert_eq!(message("w1", vec![None, Some(Target::Value(2))]), "example 1: target w1 at position 2: expected a position below 2");
+    assert!(message("w1", vec![None, Some(Target::Degrees(vec![0.0, 7.0]))]).contains("example 1: target w1: degree 7 at position 1"));
+    assert_eq!(learn(&examples(), &LearningConfig::default()).unwrap_err(), Error::NoTarget("c1".to_owned()));
+    let config = LearningConfig::default().with_threshold(Some(f32::NAN));
+    assert!(matches!(learn(&examples(), &config).unwrap_err(), Error::Config("threshold", _)));
+    assert_eq!(Parameters::certain(&base).parameters.len(), 4);
+}
