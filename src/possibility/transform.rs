@@ -47,7 +47,7 @@ impl Transform {
         if let Some(i) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
             return Err(Error::Probability(format!("{} at position {i}: expected a number from 0 to 1", probabilities[i])));
         }
-        let sum: f64 = probabilities.iter().map(|&p| f64::from(p)).sum();
+        let sum = probabilities.iter().fold(0.0, |sum, &p| sum + f64::from(p));
         if (sum - 1.0).abs() > SUM_TOLERANCE {
             return Err(Error::Probability(format!("they sum to {sum}: expected 1 (within {SUM_TOLERANCE})")));
         }

@@ -85,9 +85,17 @@ impl Condition {
         if subset.positions().next().is_some() {
             return Ok(subset);
         }
-        let (attribute, domain) = (attribute.name().to_owned(), domain.to_string());
-        Err(ErrorKind::NoValue { attribute, text: self.text.clone(), domain }.into())
+        Err(no_value(attribute, &self.text))
     }
+}
+
+pub(super) fn no_value(attribute: &Attribute, text: &str) -> Error {
+    ErrorKind::NoValue {
+        attribute: attribute.name().to_owned(),
+        text: text.to_owned(),
+        domain: attribute.domain().to_string(),
+    }
+    .into()
 }
 
 pub(super) fn outside(attribute: &Attribute, value: &Value) -> Error {

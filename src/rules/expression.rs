@@ -222,6 +222,10 @@ impl Predicate {
         Ok(Self { text: text.to_owned(), test, names })
     }
 
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The text with every index variable replaced by its value.
     pub fn render(&self, scope: &Scope) -> Result<String, Error> {
         let text = Template::compile(&self.text).map_err(|fault| fault.error)?.render(scope)?;

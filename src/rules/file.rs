@@ -1,13 +1,15 @@
 //! Rule files: TOML with parameters, attributes and rules, all three repeatable by `for`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::base::{Fault as BaseFault, list_names};
-use super::condition::{Members, outside};
+use super::condition::{Members, no_value, outside};
 use super::expression::{Expression, Fault, Predicate, Scope, Template};
 use super::{Condition, Error, ErrorKind, Location, Rule, RuleBase, RuleBaseBuilder, Subset};
 use crate::possibility::{Attribute, Domain, Value};
@@ -15,7 +17,7 @@ use crate::possibility::{Attribute, Domain, Value};
 /// The most attributes or rules a file may generate.
 const INSTANCE_LIMIT: usize = 5_000_000;
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -26,14 +28,14 @@ struct File {
     rule: Vec<RuleSpec>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "expected a whole number or { default = …, min = …, max = … }")]
 enum ParameterSpec {
     Default(i64),
     Range(ParameterRange),
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ParameterRange {
     default: Option<i64>,
@@ -41,7 +43,7 @@ struct ParameterRange {
     max: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AttributeSpec {
     #[serde(default, rename = "for")]
@@ -52,7 +54,7 @@ struct AttributeSpec {
     domain: Spanned<DomainSpec>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "expected a range \"0..9\", a list of values, or { product = [\"…\", …] }")]
 enum DomainSpec {
     Range(String),
@@ -60,13 +62,13 @@ enum DomainSpec {
     Product(ProductSpec),
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProductSpec {
     product: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleSpec {
     #[serde(default, rename = "for")]
@@ -79,21 +81,17 @@ struct RuleSpec {
     then: Spanned<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a condition or a list of conditions")]
 enum PremiseSpec {
     One(String),
     All(Vec<Spanned<ConjunctSpec>>),
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a condition or { for = […], is = \"…\" }")]
 enum ConjunctSpec {
     One(String),
     Each(EachSpec),
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EachSpec {
     #[serde(rename = "for")]
@@ -101,6 +99,56 @@ struct EachSpec {
     #[serde(rename = "where")]
     filter: Option<Spanned<String>>,
     is: Spanned<String>,
+}
+
+// Written by hand because an untagged enum would lose the places of what is inside it.
+
+impl<'de> Deserialize<'de> for PremiseSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Premise;
+        impl<'de> Visitor<'de> for Premise {
+            type Value = PremiseSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a condition or a list of conditions")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<PremiseSpec, E> {
+                Ok(PremiseSpec::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<PremiseSpec, A::Error> {
+                let mut conjuncts = Vec::new();
+                while let Some(conjunct) = list.next_element()? {
+                    conjuncts.push(conjunct);
+                }
+                Ok(PremiseSpec::All(conjuncts))
+            }
+        }
+        deserializer.deserialize_any(Premise)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConjunctSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Conjunct;
+        impl<'de> Visitor<'de> for Conjunct {
+            type Value = ConjunctSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a condition or { for = […], is = \"…\" }")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<ConjunctSpec, E> {
+                Ok(ConjunctSpec::One(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConjunctSpec, A::Error> {
+                EachSpec::deserialize(MapAccessDeserializer::new(map)).map(ConjunctSpec::Each)
+            }
+        }
+        deserializer.deserialize_any(Conjunct)
+    }
 }
 
 pub(super) fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Error> {
@@ -404,6 +452,9 @@ impl Loader<'_> {
                     }
                 }
                 let subset = Subset::new(conjunct.predicate.members(&self.scope, variable, values).map_err(at)?);
+                if subset.positions().next().is_none() {
+                    return Err(at(no_value(attribute, conjunct.predicate.text())));
+                }
                 self.subsets.insert(key, subset.clone());
                 subset
             }
