@@ -23,7 +23,7 @@ pub struct Learn {
     #[command(flatten)]
     reading: Reading,
     /// Keep only examples whose own Chebyshev distance is below this; `none` keeps all.
-    #[arg(long, default_value = "none", value_parser = parse_threshold)]
+    #[arg(long, default_value = "none", allow_negative_numbers = true, value_parser = parse_threshold)]
     threshold: Threshold,
     /// Degrees that differ by at most this share count as equal.
     #[arg(long, default_value_t = 0.0)]

@@ -104,9 +104,14 @@ impl<'a> Inputs<'a> {
             let known = self.attributes.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
             return Err(LineError::UnknownInput { name: name.clone(), known });
         }
-        for (attribute, column) in self.attributes.iter().zip(&mut self.columns) {
+        let degrees = |attribute: &&Attribute| {
             let array = object.get(attribute.name()).ok_or_else(|| LineError::MissingInput(attribute.name().to_owned()))?;
-            column.extend(reading.degrees(attribute, array)?);
+            reading.degrees(attribute, array)
+        };
+        // All or nothing: a bad line must leave the columns of the good ones equally long.
+        let degrees = self.attributes.iter().map(degrees).collect::<Result<Vec<_>, _>>()?;
+        for (column, degrees) in self.columns.iter_mut().zip(degrees) {
+            column.extend(degrees);
         }
         self.examples += 1;
         Ok(())

@@ -1,0 +1,66 @@
+//! MNIST addition without perception: sums per second, and learning.
+//!
+//! `cargo bench --bench addition`; one core: `RAYON_NUM_THREADS=1 cargo bench --bench addition`.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ndarray::Array2;
+use pinesy::inference::Engine;
+use pinesy::learning::{LearningConfig, learn};
+use pinesy::possibility::Transform;
+use pinesy::tasks::addition::{Sums, possibilities, rules};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Probabilities of digits read with some doubt, and the digits.
+fn reader(images: usize) -> (Array2<f32>, ndarray::Array1<u8>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let labels: ndarray::Array1<u8> = (0..images).map(|_| rng.random_range(0..10)).collect();
+    let mut probabilities = Array2::zeros((images, 10));
+    for (mut row, &label) in probabilities.outer_iter_mut().zip(&labels) {
+        row.mapv_inplace(|_: f32| rng.random::<f32>().powi(8) * 0.05);
+        row[usize::from(label)] = 1.0;
+        let sum = row.sum();
+        row.mapv_inplace(|p| p / sum);
+    }
+    (probabilities, labels)
+}
+
+fn inference(c: &mut Criterion) {
+    let mut group = c.benchmark_group("inference");
+    for (k, count) in [(1, 16_384), (4, 4_096), (100, 256)] {
+        let (probabilities, _) = reader(2 * k * count);
+        let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+        let engine = Engine::certain(&rules(k).unwrap());
+        let batch = Sums::draw(2 * k * count, k, 0).batch(&engine, degrees.view()).unwrap();
+        let names: Vec<String> = (0..=k).map(|j| format!("y{j}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("k={k}"), |b| b.iter(|| engine.infer_batch(&batch, &names).unwrap()));
+    }
+    group.finish();
+}
+
+fn learning(c: &mut Criterion) {
+    let (probabilities, labels) = reader(50_000);
+    let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+    let engine = Engine::certain(&rules(1).unwrap());
+    let examples = Sums::draw(50_000, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
+    let mut group = c.benchmark_group("learning");
+    group.throughput(Throughput::Elements(25_000)).sample_size(20);
+    group.bench_function("25,000 sums, k=1, nothing dropped", |b| {
+        b.iter(|| learn(&examples, &LearningConfig::default()).unwrap())
+    });
+    group.finish();
+}
+
+fn compilation(c: &mut Criterion) {
+    let mut group = c.benchmark_group("rule file to engine");
+    group.sample_size(20);
+    for k in [1, 100] {
+        group.bench_function(format!("k={k}"), |b| b.iter(|| Engine::certain(&rules(k).unwrap())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, inference, learning, compilation);
+criterion_main!(benches);

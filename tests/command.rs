@@ -1,0 +1,169 @@
+//! The command `pinesy`, run as its users run it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value as Json, json};
+
+const RULES: &str = "rulesets/mnist_addition.toml";
+
+fn pinesy(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pinesy"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails early closes its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(arguments: &[&str], input: &str) -> String {
+    let output = pinesy(arguments, input);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn fails(code: i32, arguments: &[&str], input: &str) -> String {
+    let output = pinesy(arguments, input);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    message
+}
+
+/// A digit read with some doubt.
+fn digit(d: usize, doubt: usize) -> Vec<f64> {
+    (0..10).map(|i| if i == d { 0.75 } else if i == doubt { 0.25 } else { 0.0 }).collect()
+}
+
+#[test]
+fn check_shows_the_cascade() {
+    let text = succeeds(&["check", RULES, "--set", "k=2"], "");
+    assert!(text.starts_with("4 inputs\n"), "{text}");
+    let place = |name: &str| text.find(&format!("\n  {name} ")).unwrap_or_else(|| panic!("{name} in {text}"));
+    assert!(place("c2") < place("w2") && place("w2") < place("c1") && place("w1") < place("y0"));
+    let json: Json = serde_json::from_str(&succeeds(&["check", RULES, "--set", "k=2", "--json"], "")).unwrap();
+    let c1 = json["rule_sets"].as_array().unwrap().iter().find(|set| set["name"] == "c1").unwrap();
+    assert_eq!(c1["atoms"], 200);
+    assert_eq!(c1["rules"].as_array().unwrap().len(), 21);
+    assert_eq!(c1["reads"], json!(["a1", "a3", "w2"]));
+    assert_eq!(c1["domain"][3], json!([0, 1, 1]));
+    assert_eq!(json["inputs"][0], json!({"name": "a1", "domain": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}));
+}
+
+#[test]
+fn check_places_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.toml");
+    std::fs::write(&path, "[[attribute]]\nname = \"a\"\ndomain = \"0..x\"\n").unwrap();
+    let message = fails(1, &["check", path.to_str().unwrap()], "");
+    assert!(message.contains("bad.toml:3:10: '"), "{message}");
+    assert!(fails(1, &["check", RULES, "--set", "k=0"], "").contains("parameter k = 0: expected a whole number from 1 up"));
+}
+
+#[test]
+fn infer_answers_line_by_line() {
+    let lines = [
+        json!({"a1": digit(7, 1), "a2": digit(5, 6)}),
+        json!({"a1": [0.5, 0.5, 0, 0, 0, 0, 0, 0, 0, 0], "a2": digit(5, 6)}),
+    ];
+    let text = succeeds(&["infer", RULES, "-"], &format!("{}\n\n{}\n", lines[0], lines[1]));
+    let answers: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 2);
+    // Antipignistic: the doubt of 0.25 becomes a possibility of 0.25 + 0.25.
+    assert_eq!(answers[0]["y1"]["decision"], 2);
+    assert_eq!(answers[0]["y1"]["possibility"], json!([0.0, 0.0, 1.0, 0.5, 0.0, 0.0, 0.5, 0.5, 0.0, 0.0]));
+    assert_eq!(answers[0]["y1"]["necessity"], 0.5);
+    assert_eq!(answers[0]["c1"]["decision"], json!([7, 5]));
+    assert_eq!(answers[1]["y1"]["ambiguous"], true);
+    assert_eq!(answers[1]["y1"]["decision"], Json::Null);
+    assert_eq!(answers[1]["y1"]["necessity"], Json::Null);
+    let specific = succeeds(&["infer", RULES, "--transform", "minimum-specificity", "-"], &lines[0].to_string());
+    assert_eq!(serde_json::from_str::<Json>(&specific).unwrap()["y1"]["necessity"], 0.75);
+    let order: Vec<usize> = ["c1", "w1", "y1", "y0"].iter().map(|name| text.find(&format!("\"{name}\"")).unwrap()).collect();
+    assert!(order[0] < order[1..].iter().copied().min().unwrap(), "cascade order");
+}
+
+#[test]
+fn bad_lines_are_reported_with_their_number() {
+    let good = json!({"a1": digit(7, 1), "a2": digit(5, 6)}).to_string();
+    let cases = [
+        (json!({"a1": digit(7, 1)}).to_string(), "standard input:2: input attribute a2 is missing"),
+        (json!({"a1": digit(7, 1), "a2": [1.0]}).to_string(), "standard input:2: a2: 1 degrees: expected 10"),
+        (json!({"a1": digit(7, 1), "a2": "x"}).to_string(), "standard input:2: a2: expected an array of numbers"),
+        (json!({"a1": digit(7, 1), "a2": vec![0.5; 10]}).to_string(), "standard input:2: a2: probabilities: they sum to 5"),
+        (json!({"a1": digit(7, 1), "b": digit(1, 2)}).to_string(), "standard input:2: 'b' is not an input attribute: expected one of a1, a2"),
+        ("[1]".to_owned(), "standard input:2: expected a JSON object"),
+        ("{\"a1\": [".to_owned(), "standard input:2: "),
+    ];
+    for (bad, expected) in cases {
+        let output = pinesy(&["infer", RULES, "-"], &format!("{good}\n{bad}\n{good}\n"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(message.contains(expected), "{message}");
+        // What came before the bad line was answered.
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1, "{bad}");
+    }
+    let degrees = json!({"a1": vec![1.0; 10], "a2": [1, 1, 1, 1, 2, 1, 1, 1, 1, 1]}).to_string();
+    assert!(fails(1, &["infer", RULES, "--possibility", "-"], &degrees).contains("a2: degree 2 at position 4: expected a number from 0 to 1"));
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    fails(2, &["infer"], "");
+    fails(2, &["no-such-command"], "");
+    assert!(fails(2, &["check", RULES, "--set", "k"], "").contains("expected name=number, such as k=2"));
+    assert!(fails(2, &["infer", RULES, "--transform", "magic", "-"], "").contains("expected antipignistic or minimum-specificity"));
+    assert!(fails(2, &["learn", RULES, "--out", "x", "--threshold", "-1", "-"], "").contains("expected none or a number above 0"));
+}
+
+fn example(a: usize, b: usize) -> Json {
+    let sure = |d: usize| (0..10).map(|i| f64::from(u8::from(i == d))).collect::<Vec<_>>();
+    json!({
+        "inputs": {"a1": sure(a), "a2": sure(b)},
+        "targets": {"c1": [a, b], "w1": (a + b) / 10, "y0": (a + b) / 10, "y1": sure((a + b) % 10)}
+    })
+}
+
+#[test]
+fn what_learn_writes_infer_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let lines: Vec<String> = (0..100).map(|i| example(i / 10, i % 10).to_string()).collect();
+    succeeds(&["learn", RULES, "--out", &path("p.json"), "--report", &path("r.json"), "-"], &lines.join("\n"));
+    let parameters: Json = serde_json::from_str(&std::fs::read_to_string(path("p.json")).unwrap()).unwrap();
+    assert_eq!(parameters["parameters"]["c1"]["s"], json!(vec![0.0; 20]));
+    assert_eq!(parameters["parameters"]["w1"], json!({"s": [0.0], "r": [0.0]}));
+    let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
+    assert_eq!(report["rule_sets"][0]["attribute"], "c1");
+    assert_eq!(report["rule_sets"][0]["kept"], 100);
+    let answer = succeeds(&["infer", RULES, "--params", &path("p.json"), "-"], &json!({"a1": digit(7, 1), "a2": digit(5, 6)}).to_string());
+    assert!(answer.contains("\"decision\":2"));
+    let wrong = fails(1, &["infer", RULES, "--set", "k=2", "--params", &path("p.json"), "-"], "");
+    assert!(wrong.contains("p.json: parameters: none for c2"), "{wrong}");
+}
+
+#[test]
+fn a_failed_learn_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("p.json");
+    std::fs::write(&out, "before").unwrap();
+    let mut bad = example(3, 4);
+    bad["targets"]["w1"] = json!(7);
+    let lines = format!("{}\n{bad}\n", example(1, 2));
+    let message = fails(1, &["learn", RULES, "--out", out.to_str().unwrap(), "-"], &lines);
+    assert!(message.contains("standard input:2: w1: 7 is outside the domain: expected one of {0, 1}"), "{message}");
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    bad["targets"] = json!({"a1": 3});
+    let message = fails(1, &["learn", RULES, "--out", out.to_str().unwrap(), "-"], &bad.to_string());
+    assert!(message.contains("standard input:1: 'a1' is not a derived attribute"), "{message}");
+    let nowhere = Path::new("no/such/folder/p.json");
+    let message = fails(1, &["learn", RULES, "--out", nowhere.to_str().unwrap(), "-"], &example(1, 2).to_string());
+    assert!(message.contains("no/such/folder/p.json: cannot be written"), "{message}");
+}

@@ -1,0 +1,136 @@
+//! The network, its training and its checkpoints.
+#![cfg(feature = "perception")]
+
+use ndarray::s;
+use pinesy::datasets::{Digits, Mnist};
+use pinesy::perception::{
+    Augmentation, Checkpoint, DeviceChoice, Error, Training, TrainingConfig, accuracy,
+};
+
+fn mnist() -> Mnist {
+    Mnist::read("datasets/mnist").unwrap()
+}
+
+fn small() -> (Digits, Digits) {
+    let mnist = mnist();
+    (mnist.train.slice(0..192), mnist.validation.slice(0..64))
+}
+
+fn config(epochs: usize) -> TrainingConfig {
+    TrainingConfig { epochs, batch: 32, ..TrainingConfig::default() }
+}
+
+#[test]
+fn the_shipped_model_reads_test_digits() {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let checkpoint = Checkpoint::read("models/mnist.safetensors").unwrap();
+    let network = checkpoint.network(10, &device).unwrap();
+    // All 10,000 images are read by the main example; a part keeps this test short.
+    let test = mnist().test.slice(0..2000);
+    let probabilities = network.probabilities(test.views()).unwrap();
+    let accuracy = accuracy(&probabilities, test.labels.view());
+    assert!(accuracy >= 0.985, "{accuracy}");
+    assert!(probabilities.outer_iter().all(|row| (row.sum() - 1.0).abs() < 1e-4));
+    let wrong_size = test.images.slice(s![..1, ..20, ..]);
+    assert!(matches!(network.probabilities(wrong_size), Err(Error::ImageSize { rows: 20, columns: 28, .. })));
+}
+
+#[test]
+fn a_resumed_training_repeats_an_uninterrupted_one() {
+    let (train, validation) = small();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("run.training");
+    let run = |training: Training, stop_after: usize| {
+        // An interruption: the process dies after an epoch, its state file stays.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            training.run(&train, &validation, &device, |_, _, _, finished| {
+                assert!(finished.is_none_or(|epoch| epoch.number < stop_after), "interrupted");
+            })
+        }))
+    };
+    let training = || Training::new(config(3)).unwrap();
+    let (whole, report) = run(training(), usize::MAX).unwrap().unwrap();
+    assert!(run(training().with_state_file(&state, false), 2).is_err());
+    let (resumed, resumed_report) = run(training().with_state_file(&state, true), usize::MAX).unwrap().unwrap();
+    let losses = |report: &pinesy::perception::TrainingReport| report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
+    assert_eq!(losses(&report), losses(&resumed_report));
+    assert_eq!(whole.info, resumed.info);
+    let probabilities = |checkpoint: &Checkpoint| checkpoint.network(10, &device).unwrap().probabilities(validation.views()).unwrap();
+    assert_eq!(probabilities(&whole), probabilities(&resumed));
+    let other = Training::new(TrainingConfig { seed: 1, ..config(3) }).unwrap().with_state_file(&state, true);
+    let error = run(other, usize::MAX).unwrap().unwrap_err();
+    assert!(error.to_string().contains("made with other settings"), "{error}");
+}
+
+#[test]
+fn checkpoints_are_checked() {
+    let (train, validation) = small();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    let few = Digits { labels: train.labels.mapv(|label| label % 4), ..train };
+    let few_validation = Digits { labels: validation.labels.mapv(|label| label % 4), ..validation };
+    let config = TrainingConfig { classes: 4, augmentation: Augmentation::NONE, ..config(1) };
+    let (checkpoint, _) = Training::new(config).unwrap().run(&few, &few_validation, &device, |_, _, _, _| ()).unwrap();
+    checkpoint.write(&path).unwrap();
+    let read = Checkpoint::read(&path).unwrap();
+    assert_eq!(read.info, checkpoint.info);
+    assert_eq!(read.network(4, &device).unwrap().classes(), 4);
+    let error = read.network(10, &device).unwrap_err().to_string();
+    assert!(error.ends_with("m.safetensors: made for 4 classes: expected 10"), "{error}");
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() - 10);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(Checkpoint::read(&path), Err(Error::Format { .. })));
+    std::fs::write(&path, "not a checkpoint").unwrap();
+    assert!(matches!(Checkpoint::read(&path), Err(Error::Format { .. })));
+    assert!(matches!(Checkpoint::read(folder.path().join("none")), Err(Error::Io { .. })));
+}
+
+#[test]
+fn wrong_settings_and_data_are_explained() {
+    let message = |config: TrainingConfig| Training::new(config).unwrap_err().to_string();
+    assert_eq!(message(TrainingConfig { epochs: 0, ..config(1) }), "training: epochs: expected at least 1");
+    assert_eq!(message(TrainingConfig { dropout: 1.0, ..config(1) }), "training: dropout: expected a number from 0 to below 1");
+    let (train, validation) = small();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let training = Training::new(TrainingConfig { classes: 9, ..config(1) }).unwrap();
+    let error = training.run(&train, &validation, &device, |_, _, _, _| ()).unwrap_err().to_string();
+    assert_eq!(error, "training: label 9 of image 4: expected 0 to 8");
+    let few = train.slice(0..3);
+    let error = Training::new(config(1)).unwrap().run(&few, &validation, &device, |_, _, _, _| ()).unwrap_err();
+    assert!(error.to_string().contains("expected at least one batch of 32"));
+}
+
+/// Needs a wgpu adapter, be it Mesa's software one; CI installs that and demands it by
+/// `PINESY_REQUIRE_WGPU`. Elsewhere, a machine without any must give the clear error.
+#[test]
+fn wgpu_and_cpu_agree() {
+    let device = match DeviceChoice::Wgpu.open() {
+        Ok(device) => device,
+        Err(error) => {
+            assert!(error.to_string().starts_with("no wgpu adapter can be used"), "{error}");
+            assert!(std::env::var_os("PINESY_REQUIRE_WGPU").is_none(), "{error}");
+            return;
+        }
+    };
+    let images = mnist().test.slice(0..3);
+    let checkpoint = Checkpoint::read("models/mnist.safetensors").unwrap();
+    let on = |device| checkpoint.network(10, device).unwrap().probabilities(images.views()).unwrap();
+    let (wgpu, cpu) = (on(&device), on(&DeviceChoice::Cpu.open().unwrap()));
+    for (a, b) in wgpu.iter().zip(&cpu) {
+        assert!((a - b).abs() < 1e-3, "{a} on wgpu, {b} on the CPU");
+    }
+    // One training step also runs there.
+    let tiny = TrainingConfig { epochs: 1, batch: 3, ..TrainingConfig::default() };
+    let (_, report) = Training::new(tiny).unwrap().run(&images, &images, &device, |_, _, _, _| ()).unwrap();
+    assert!(report.best.loss.is_finite());
+}
+
+#[test]
+fn device_names_are_checked() {
+    assert_eq!("wgpu".parse::<DeviceChoice>().unwrap(), DeviceChoice::Wgpu);
+    assert_eq!("tpu".parse::<DeviceChoice>().unwrap_err().to_string(), "unknown device 'tpu': expected auto, wgpu or cpu");
+}
