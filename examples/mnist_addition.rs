@@ -12,9 +12,7 @@ use pinesy::datasets::{Digits, Mnist};
 use pinesy::explain;
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
-use pinesy::perception::{
-    Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy,
-};
+use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{self, Sums, possibilities};
 use serde::Serialize;
@@ -124,7 +122,15 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         for &transform in &transforms {
             let train = possibilities(learning_probabilities.view(), transform)?;
             let test = possibilities(test_probabilities.view(), transform)?;
-            let row = evaluate(options, &engine, k.into(), transform, (&learning, &train), (&mnist.test, &test), digit_accuracy)?;
+            let row = evaluate(
+                options,
+                &engine,
+                k.into(),
+                transform,
+                (&learning, &train),
+                (&mnist.test, &test),
+                digit_accuracy,
+            )?;
             println!(
                 "{:>4}  {:19}  {:>7}  {:>5}  {:>8.2} ± {:<5.2}  {:>9.2}  {:>8.3}  {:>7.2}",
                 row.k,
@@ -156,11 +162,12 @@ fn first(digits: &Digits, count: Option<usize>) -> Digits {
 fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Network, Box<dyn Error>> {
     let Some(epochs) = options.train else { return Ok(Checkpoint::read(&options.model)?.network(10, device)?) };
     let config = TrainingConfig { epochs, seed: options.seed, ..Default::default() };
-    let (checkpoint, _) = Training::new(config)?.run(&mnist.train, &mnist.validation, device, |_, _, _, finished| {
-        if let Some(epoch) = finished {
-            eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
-        }
-    })?;
+    let (checkpoint, _) =
+        Training::new(config)?.run(&mnist.train, &mnist.validation, device, |_, _, _, finished| {
+            if let Some(epoch) = finished {
+                eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
+            }
+        })?;
     Ok(checkpoint.network(10, device)?)
 }
 
@@ -175,7 +182,11 @@ fn evaluate(
 ) -> Result<Row, Box<dyn Error>> {
     let sums = Sums::draw(learning.len(), k, options.seed);
     if sums.is_empty() || digits.len() < 2 * k {
-        return Err(format!("k = {k} needs {} images to learn from and to test on: expected fewer digits or more images", 2 * k).into());
+        return Err(format!(
+            "k = {k} needs {} images to learn from and to test on: expected fewer digits or more images",
+            2 * k
+        )
+        .into());
     }
     let config = LearningConfig::default().with_threshold(Some(options.threshold));
     let (parameters, report) = learn(&sums.examples(engine, train.view(), learning.labels.view())?, &config)?;
@@ -226,16 +237,24 @@ fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Resu
     for row in (0..28).step_by(2) {
         let mut line = String::new();
         for (i, &image) in images.iter().enumerate() {
-            line += if i == K && row == 14 { "  +  " } else if i == K { "     " } else { "" };
+            line += if i == K && row == 14 {
+                "  +  "
+            } else if i == K {
+                "     "
+            } else {
+                ""
+            };
             line.extend((4..24).map(|column| {
-                let ink = u16::from(digits.images[(image, row, column)]) + u16::from(digits.images[(image, row + 1, column)]);
+                let ink =
+                    u16::from(digits.images[(image, row, column)]) + u16::from(digits.images[(image, row + 1, column)]);
                 [' ', '·', '+', '*', '#', '@'][usize::from(ink) * 5 / 510]
             }));
         }
         println!("  {line}");
     }
     let inputs = sums.inputs(possibilities.view());
-    let rows: Vec<(&str, Vec<f32>)> = inputs.iter().map(|(name, array)| (name.as_str(), array.row(0).to_vec())).collect();
+    let rows: Vec<(&str, Vec<f32>)> =
+        inputs.iter().map(|(name, array)| (name.as_str(), array.row(0).to_vec())).collect();
     let rows: Vec<(&str, &[f32])> = rows.iter().map(|(name, row)| (*name, row.as_slice())).collect();
     let inference = engine.infer(&rows)?;
     println!();

@@ -38,7 +38,17 @@ fn fails(code: i32, arguments: &[&str], input: &str) -> String {
 
 /// A digit read with some doubt.
 fn digit(d: usize, doubt: usize) -> Vec<f64> {
-    (0..10).map(|i| if i == d { 0.75 } else if i == doubt { 0.25 } else { 0.0 }).collect()
+    (0..10)
+        .map(|i| {
+            if i == d {
+                0.75
+            } else if i == doubt {
+                0.25
+            } else {
+                0.0
+            }
+        })
+        .collect()
 }
 
 #[test]
@@ -63,7 +73,9 @@ fn check_places_faults() {
     std::fs::write(&path, "[[attribute]]\nname = \"a\"\ndomain = \"0..x\"\n").unwrap();
     let message = fails(1, &["check", path.to_str().unwrap()], "");
     assert!(message.contains("bad.toml:3:10: '"), "{message}");
-    assert!(fails(1, &["check", RULES, "--set", "k=0"], "").contains("parameter k = 0: expected a whole number from 1 up"));
+    assert!(
+        fails(1, &["check", RULES, "--set", "k=0"], "").contains("parameter k = 0: expected a whole number from 1 up")
+    );
 }
 
 #[test]
@@ -85,7 +97,8 @@ fn infer_answers_line_by_line() {
     assert_eq!(answers[1]["y1"]["necessity"], Json::Null);
     let specific = succeeds(&["infer", RULES, "--transform", "minimum-specificity", "-"], &lines[0].to_string());
     assert_eq!(serde_json::from_str::<Json>(&specific).unwrap()["y1"]["necessity"], 0.75);
-    let order: Vec<usize> = ["c1", "w1", "y1", "y0"].iter().map(|name| text.find(&format!("\"{name}\"")).unwrap()).collect();
+    let order: Vec<usize> =
+        ["c1", "w1", "y1", "y0"].iter().map(|name| text.find(&format!("\"{name}\"")).unwrap()).collect();
     assert!(order[0] < order[1..].iter().copied().min().unwrap(), "cascade order");
 }
 
@@ -96,8 +109,14 @@ fn bad_lines_are_reported_with_their_number() {
         (json!({"a1": digit(7, 1)}).to_string(), "standard input:2: input attribute a2 is missing"),
         (json!({"a1": digit(7, 1), "a2": [1.0]}).to_string(), "standard input:2: a2: 1 degrees: expected 10"),
         (json!({"a1": digit(7, 1), "a2": "x"}).to_string(), "standard input:2: a2: expected an array of numbers"),
-        (json!({"a1": digit(7, 1), "a2": vec![0.5; 10]}).to_string(), "standard input:2: a2: probabilities: they sum to 5"),
-        (json!({"a1": digit(7, 1), "b": digit(1, 2)}).to_string(), "standard input:2: 'b' is not an input attribute: expected one of a1, a2"),
+        (
+            json!({"a1": digit(7, 1), "a2": vec![0.5; 10]}).to_string(),
+            "standard input:2: a2: probabilities: they sum to 5",
+        ),
+        (
+            json!({"a1": digit(7, 1), "b": digit(1, 2)}).to_string(),
+            "standard input:2: 'b' is not an input attribute: expected one of a1, a2",
+        ),
         ("[1]".to_owned(), "standard input:2: expected a JSON object"),
         ("{\"a1\": [".to_owned(), "standard input:2: "),
     ];
@@ -110,7 +129,10 @@ fn bad_lines_are_reported_with_their_number() {
         assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1, "{bad}");
     }
     let degrees = json!({"a1": vec![1.0; 10], "a2": [1, 1, 1, 1, 2, 1, 1, 1, 1, 1]}).to_string();
-    assert!(fails(1, &["infer", RULES, "--possibility", "-"], &degrees).contains("a2: degree 2 at position 4: expected a number from 0 to 1"));
+    assert!(
+        fails(1, &["infer", RULES, "--possibility", "-"], &degrees)
+            .contains("a2: degree 2 at position 4: expected a number from 0 to 1")
+    );
 }
 
 #[test]
@@ -118,8 +140,14 @@ fn usage_errors_exit_with_2() {
     fails(2, &["infer"], "");
     fails(2, &["no-such-command"], "");
     assert!(fails(2, &["check", RULES, "--set", "k"], "").contains("expected name=number, such as k=2"));
-    assert!(fails(2, &["infer", RULES, "--transform", "magic", "-"], "").contains("expected antipignistic or minimum-specificity"));
-    assert!(fails(2, &["learn", RULES, "--out", "x", "--threshold", "-1", "-"], "").contains("expected none or a number above 0"));
+    assert!(
+        fails(2, &["infer", RULES, "--transform", "magic", "-"], "")
+            .contains("expected antipignistic or minimum-specificity")
+    );
+    assert!(
+        fails(2, &["learn", RULES, "--out", "x", "--threshold", "-1", "-"], "")
+            .contains("expected none or a number above 0")
+    );
 }
 
 fn example(a: usize, b: usize) -> Json {
@@ -142,7 +170,10 @@ fn what_learn_writes_infer_reads() {
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
     assert_eq!(report["rule_sets"][0]["attribute"], "c1");
     assert_eq!(report["rule_sets"][0]["kept"], 100);
-    let answer = succeeds(&["infer", RULES, "--params", &path("p.json"), "-"], &json!({"a1": digit(7, 1), "a2": digit(5, 6)}).to_string());
+    let answer = succeeds(
+        &["infer", RULES, "--params", &path("p.json"), "-"],
+        &json!({"a1": digit(7, 1), "a2": digit(5, 6)}).to_string(),
+    );
     assert!(answer.contains("\"decision\":2"));
     let wrong = fails(1, &["infer", RULES, "--set", "k=2", "--params", &path("p.json"), "-"], "");
     assert!(wrong.contains("p.json: parameters: none for c2"), "{wrong}");

@@ -55,7 +55,10 @@ fn broken_files_are_explained() {
     assert_eq!(message(&images(2, 12)[..6]), "x: at byte 6: expected the number of images, found the end of the file");
     assert_eq!(message(&images(2, 11)), "x: at byte 27: expected 12 pixel bytes, found the end after 11");
     assert_eq!(message(&images(2, 13)), "x: at byte 28: expected the end after 12 pixel bytes, found more data");
-    assert_eq!(message(&images(u32::MAX, 12)), "x: at byte 28: expected 25769803770 pixel bytes, found the end after 12");
+    assert_eq!(
+        message(&images(u32::MAX, 12)),
+        "x: at byte 28: expected 25769803770 pixel bytes, found the end after 12"
+    );
     let labels = [0x0801u32, 1].map(u32::to_be_bytes).concat();
     assert_eq!(
         message(&labels),

@@ -40,9 +40,15 @@ fn classes(engine: &Engine, name: &str) -> Vec<(Vec<i64>, Vec<Value>)> {
     let partition = relation.partition();
     let rules = relation.matrix().ncols() as i64 / 2;
     let values = engine.base().attribute(name).unwrap().domain().values();
-    let signature = |class| (1..=rules).map(|i| if partition.contains(i as usize - 1, class) { i } else { -i }).collect();
+    let signature =
+        |class| (1..=rules).map(|i| if partition.contains(i as usize - 1, class) { i } else { -i }).collect();
     let members = |class| {
-        values.iter().zip(partition.class_of()).filter(|(_, of)| **of as usize == class).map(|(v, _)| v.clone()).collect()
+        values
+            .iter()
+            .zip(partition.class_of())
+            .filter(|(_, of)| **of as usize == class)
+            .map(|(v, _)| v.clone())
+            .collect()
     };
     (0..partition.len()).map(|class| (signature(class), members(class))).collect()
 }
@@ -101,7 +107,8 @@ fn rules_with_classes(signatures: &[Vec<i64>]) -> RuleBase {
     let classes = Domain::integers(0..=signatures.len() as i64 - 1).unwrap();
     let mut builder = RuleBase::builder().attribute(Attribute::new("b", classes).unwrap());
     for i in 1..=rules {
-        let members = signatures.iter().enumerate().filter(|(_, signature)| signature.contains(&i)).map(|(k, _)| k as i64);
+        let members =
+            signatures.iter().enumerate().filter(|(_, signature)| signature.contains(&i)).map(|(k, _)| k as i64);
         builder = builder.attribute(Attribute::new(format!("p{i}"), yes_no.clone()).unwrap()).rule(
             Rule::new(format!("R{i}"))
                 .when(Condition::is(format!("p{i}"), "yes"))
@@ -211,7 +218,8 @@ impl Run {
             let Some(digits) = self.digits(example) else { continue };
             compared += 1;
             let names: Vec<String> = (1..=2 * self.k).map(|j| format!("a{j}")).collect();
-            let inputs: Vec<(&str, &[f32])> = names.iter().map(String::as_str).zip(digits.iter().map(Vec::as_slice)).collect();
+            let inputs: Vec<(&str, &[f32])> =
+                names.iter().map(String::as_str).zip(digits.iter().map(Vec::as_slice)).collect();
             let inference = engine.infer(&inputs).unwrap();
             for (name, output) in example["outputs"].as_object().unwrap() {
                 let ours = inference.get(&name.replace('_', "")).unwrap();

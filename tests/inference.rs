@@ -144,7 +144,8 @@ fn every_sum_of_two_crisp_two_digit_numbers_comes_out_right() {
     let engine = addition(2);
     let names = ["a1", "a2", "a3", "a4"];
     let digit = |number: usize, j: usize| [number / 1000, number / 100, number / 10, number][j] % 10;
-    let columns = [0, 1, 2, 3].map(|j| Array2::from_shape_fn((10_000, 10), |(n, d)| f32::from(u8::from(digit(n, j) == d))));
+    let columns =
+        [0, 1, 2, 3].map(|j| Array2::from_shape_fn((10_000, 10), |(n, d)| f32::from(u8::from(digit(n, j) == d))));
     let given: Vec<_> = names.iter().copied().zip(columns.iter().map(|c| c.view())).collect();
     let inferred = engine.infer_batch(&engine.batch(&given).unwrap(), &["y0", "y1", "y2"]).unwrap();
     for number in 0..10_000 {
@@ -152,7 +153,10 @@ fn every_sum_of_two_crisp_two_digit_numbers_comes_out_right() {
         for (name, digit) in [("y0", sum / 100), ("y1", sum / 10 % 10), ("y2", sum % 10)] {
             let column = inferred.get(name).unwrap();
             let row = column.row(number);
-            assert!(row.iter().enumerate().all(|(d, &degree)| degree == f32::from(u8::from(d == digit))), "{number}: {name} {row}");
+            assert!(
+                row.iter().enumerate().all(|(d, &degree)| degree == f32::from(u8::from(d == digit))),
+                "{number}: {name} {row}"
+            );
         }
     }
 }

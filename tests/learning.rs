@@ -24,16 +24,16 @@ impl System {
     /// ∇_i of every row: min_j max((γ_ij − y_i)⁺, max_k min((y_k − y_i)⁺/2, (y_k − γ_kj)⁺)).
     fn distances(&self) -> Row {
         let column = |i: usize, j: usize| {
-            let f = (0..self.y.len()).map(|k| {
-                (((self.y[k] - self.y[i]) / 2.0).max(0.0)).min((self.y[k] - self.gamma[k][j]).max(0.0))
-            });
+            let f = (0..self.y.len())
+                .map(|k| (((self.y[k] - self.y[i]) / 2.0).max(0.0)).min((self.y[k] - self.gamma[k][j]).max(0.0)));
             f.fold((self.gamma[i][j] - self.y[i]).max(0.0), f32::max)
         };
         (0..self.y.len()).map(|i| (0..self.gamma[i].len()).map(|j| column(i, j)).fold(1.0, f32::min)).collect()
     }
 
     fn lowest_solution(&self, distance: f32) -> Row {
-        let entry = |j: usize| self.gamma.iter().zip(&self.y).map(move |(row, y)| epsilon(row[j], (y - distance).max(0.0)));
+        let entry =
+            |j: usize| self.gamma.iter().zip(&self.y).map(move |(row, y)| epsilon(row[j], (y - distance).max(0.0)));
         (0..self.gamma[0].len()).map(|j| entry(j).fold(0.0, f32::max)).collect()
     }
 
@@ -73,7 +73,8 @@ impl Case {
     fn engine(&self) -> Engine {
         let values = self.conclusions[0].len() as i64;
         let yes_no = Domain::symbols(["yes", "no"]).unwrap();
-        let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=values - 1).unwrap()).unwrap());
+        let mut builder =
+            RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=values - 1).unwrap()).unwrap());
         for (i, members) in self.conclusions.iter().enumerate() {
             let members: Vec<i64> = members.iter().enumerate().filter(|(_, m)| **m).map(|(v, _)| v as i64).collect();
             let rule = Rule::new(format!("R{i}")).when(Condition::is(format!("p{i}"), "yes"));
@@ -86,7 +87,10 @@ impl Case {
 
     fn examples(&self, engine: &Engine) -> Examples {
         let n = self.examples.len();
-        let pair = |row: usize, i: usize| { let (yes, no) = self.examples[row].0[i]; [yes, no] };
+        let pair = |row: usize, i: usize| {
+            let (yes, no) = self.examples[row].0[i];
+            [yes, no]
+        };
         let columns: Vec<(String, Array2<f32>)> = (0..self.conclusions.len())
             .map(|i| (format!("p{i}"), Array2::from_shape_fn((n, 2), |(row, j)| pair(row, i)[j])))
             .collect();
@@ -105,7 +109,10 @@ impl Case {
                 system.y[row] = system.y[row].max(example.1[v]);
                 continue;
             }
-            let row = signature.iter().zip(&example.0).flat_map(|(inside, (lambda, rho))| if *inside { [*lambda, 1.0] } else { [1.0, *rho] });
+            let row = signature
+                .iter()
+                .zip(&example.0)
+                .flat_map(|(inside, (lambda, rho))| if *inside { [*lambda, 1.0] } else { [1.0, *rho] });
             system.gamma.push(row.collect());
             system.y.push(example.1[v]);
             seen.push(signature);
@@ -155,7 +162,9 @@ proptest! {
 fn later_rule_sets_learn_from_what_earlier_ones_infer() {
     // "mid = 1 iff in = 1" has a fault: in = 0 was seen with mid = 1 possible to degree 0.6.
     let two = || Domain::integers(0..=1).unwrap();
-    let base = ["in", "mid", "end"].iter().fold(RuleBase::builder(), |b, name| b.attribute(Attribute::new(*name, two()).unwrap()));
+    let base = ["in", "mid", "end"]
+        .iter()
+        .fold(RuleBase::builder(), |b, name| b.attribute(Attribute::new(*name, two()).unwrap()));
     let base = base
         .rule(Rule::new("end").when(Condition::is("mid", 1)).then(Condition::is("end", 1)))
         .rule(Rule::new("mid").when(Condition::is("in", 1)).then(Condition::is("mid", 1)))
@@ -185,11 +194,18 @@ fn wrong_examples_are_named() {
     let engine = Engine::certain(&base);
     let rows = Array2::ones((2, 10));
     let examples = || Examples::new(&engine, &[("a1", rows.view()), ("a2", rows.view())]).unwrap();
-    let message = |name: &str, targets: Vec<Option<Target>>| examples().with_targets(name, targets).unwrap_err().to_string();
+    let message =
+        |name: &str, targets: Vec<Option<Target>>| examples().with_targets(name, targets).unwrap_err().to_string();
     assert!(message("a1", vec![None, None]).contains("'a1' is not a derived attribute"));
     assert_eq!(message("w1", vec![None]), "1 targets for w1: expected 2, one an example");
-    assert_eq!(message("w1", vec![None, Some(Target::Value(2))]), "example 1: target w1 at position 2: expected a position below 2");
-    assert!(message("w1", vec![None, Some(Target::Degrees(vec![0.0, 7.0]))]).contains("example 1: target w1: degree 7 at position 1"));
+    assert_eq!(
+        message("w1", vec![None, Some(Target::Value(2))]),
+        "example 1: target w1 at position 2: expected a position below 2"
+    );
+    assert!(
+        message("w1", vec![None, Some(Target::Degrees(vec![0.0, 7.0]))])
+            .contains("example 1: target w1: degree 7 at position 1")
+    );
     assert_eq!(learn(&examples(), &LearningConfig::default()).unwrap_err(), Error::NoTarget("c1".to_owned()));
     let config = LearningConfig::default().with_threshold(Some(f32::NAN));
     assert!(matches!(learn(&examples(), &config).unwrap_err(), Error::Config("threshold", _)));

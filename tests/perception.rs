@@ -1,11 +1,19 @@
 //! The network, its training and its checkpoints.
 #![cfg(feature = "perception")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use ndarray::s;
 use pinesy::datasets::{Digits, Mnist};
-use pinesy::perception::{
-    Augmentation, Checkpoint, DeviceChoice, Error, Training, TrainingConfig, accuracy,
-};
+use pinesy::perception::{Augmentation, Checkpoint, DeviceChoice, Error, Training, TrainingConfig, accuracy};
+
+/// burn draws weights and dropout from one generator a process, so trainings that are to be
+/// repeatable must not run at the same time.
+static ONE_TRAINING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn mnist() -> Mnist {
     Mnist::read("datasets/mnist").unwrap()
@@ -37,6 +45,7 @@ fn the_shipped_model_reads_test_digits() {
 
 #[test]
 fn a_resumed_training_repeats_an_uninterrupted_one() {
+    let _alone = alone();
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -53,10 +62,12 @@ fn a_resumed_training_repeats_an_uninterrupted_one() {
     let (whole, report) = run(training(), usize::MAX).unwrap().unwrap();
     assert!(run(training().with_state_file(&state, false), 2).is_err());
     let (resumed, resumed_report) = run(training().with_state_file(&state, true), usize::MAX).unwrap().unwrap();
-    let losses = |report: &pinesy::perception::TrainingReport| report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
+    let losses =
+        |report: &pinesy::perception::TrainingReport| report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
     assert_eq!(losses(&report), losses(&resumed_report));
     assert_eq!(whole.info, resumed.info);
-    let probabilities = |checkpoint: &Checkpoint| checkpoint.network(10, &device).unwrap().probabilities(validation.views()).unwrap();
+    let probabilities =
+        |checkpoint: &Checkpoint| checkpoint.network(10, &device).unwrap().probabilities(validation.views()).unwrap();
     assert_eq!(probabilities(&whole), probabilities(&resumed));
     let other = Training::new(TrainingConfig { seed: 1, ..config(3) }).unwrap().with_state_file(&state, true);
     let error = run(other, usize::MAX).unwrap().unwrap_err();
@@ -65,6 +76,7 @@ fn a_resumed_training_repeats_an_uninterrupted_one() {
 
 #[test]
 fn checkpoints_are_checked() {
+    let _alone = alone();
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -91,9 +103,13 @@ fn checkpoints_are_checked() {
 
 #[test]
 fn wrong_settings_and_data_are_explained() {
+    let _alone = alone();
     let message = |config: TrainingConfig| Training::new(config).unwrap_err().to_string();
     assert_eq!(message(TrainingConfig { epochs: 0, ..config(1) }), "training: epochs: expected at least 1");
-    assert_eq!(message(TrainingConfig { dropout: 1.0, ..config(1) }), "training: dropout: expected a number from 0 to below 1");
+    assert_eq!(
+        message(TrainingConfig { dropout: 1.0, ..config(1) }),
+        "training: dropout: expected a number from 0 to below 1"
+    );
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let training = Training::new(TrainingConfig { classes: 9, ..config(1) }).unwrap();
@@ -108,6 +124,7 @@ fn wrong_settings_and_data_are_explained() {
 /// `PINESY_REQUIRE_WGPU`. Elsewhere, a machine without any must give the clear error.
 #[test]
 fn wgpu_and_cpu_agree() {
+    let _alone = alone();
     let device = match DeviceChoice::Wgpu.open() {
         Ok(device) => device,
         Err(error) => {
@@ -132,5 +149,8 @@ fn wgpu_and_cpu_agree() {
 #[test]
 fn device_names_are_checked() {
     assert_eq!("wgpu".parse::<DeviceChoice>().unwrap(), DeviceChoice::Wgpu);
-    assert_eq!("tpu".parse::<DeviceChoice>().unwrap_err().to_string(), "unknown device 'tpu': expected auto, wgpu or cpu");
+    assert_eq!(
+        "tpu".parse::<DeviceChoice>().unwrap_err().to_string(),
+        "unknown device 'tpu': expected auto, wgpu or cpu"
+    );
 }

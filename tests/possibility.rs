@@ -36,8 +36,14 @@ fn wrong_distributions_and_domains_are_named() {
     assert_eq!(Domain::symbols([]).unwrap_err(), Error::EmptyDomain);
     assert_eq!(Domain::symbols(["a", "b", "a"]).unwrap_err(), Error::DuplicateValue(Value::from("a")));
     let wide = Domain::integers(0..=9_999).unwrap();
-    assert_eq!(Domain::product(&[wide.clone(), wide]).unwrap_err(), Error::LargeDomain { given: 100_000_000, limit: 1 << 20 });
-    assert_eq!(Domain::integers(0..=i64::MAX).unwrap_err(), Error::LargeDomain { given: (1 << 20) + 1, limit: 1 << 20 });
+    assert_eq!(
+        Domain::product(&[wide.clone(), wide]).unwrap_err(),
+        Error::LargeDomain { given: 100_000_000, limit: 1 << 20 }
+    );
+    assert_eq!(
+        Domain::integers(0..=i64::MAX).unwrap_err(),
+        Error::LargeDomain { given: (1 << 20) + 1, limit: 1 << 20 }
+    );
     assert!(Attribute::new("2x", Domain::integers(0..=1).unwrap()).is_err());
 }
 

@@ -69,7 +69,9 @@ then = "rain in ['yes', 'no']"
 
 #[test]
 fn conjunctions_may_range_over_an_index() {
-    let text = format!("{HEAD}\n[[rule]]\nif = [{{ for = [\"j in 1..k\"], is = \"d{{j}} == j\" }}]\nthen = \"rain == 'yes'\"\n");
+    let text = format!(
+        "{HEAD}\n[[rule]]\nif = [{{ for = [\"j in 1..k\"], is = \"d{{j}} == j\" }}]\nthen = \"rain == 'yes'\"\n"
+    );
     let base = RuleBase::parse(&text, "t", &[("k", 3)]).unwrap();
     let rule = &base.rule_sets()[0].rules()[0];
     let texts: Vec<&str> = rule.premise().iter().map(|p| p.text()).collect();
@@ -100,30 +102,92 @@ fn addition_for_every_k_is_one_file() {
 fn faults_are_placed_and_explained() {
     let cases: &[(String, (usize, usize), &str)] = &[
         (rule("cloud == 1", "rain == 'yes'"), (2, 6), "unknown attribute 'cloud': expected one of d1, pair, rain, sky"),
-        (rule("sky == 'blue'", "rain == 'yes'"), (2, 6), "value blue is outside the domain of sky: expected one of {clear, grey}"),
+        (
+            rule("sky == 'blue'", "rain == 'yes'"),
+            (2, 6),
+            "value blue is outside the domain of sky: expected one of {clear, grey}",
+        ),
         (rule("d1 in [1, 7]", "rain == 'yes'"), (2, 6), "value 7 is outside the domain of d1: expected one of 0..3"),
-        (rule("d1 > 3", "rain == 'yes'"), (2, 6), "'d1 > 3' holds for no value of d1: expected a condition that some value in 0..3 meets"),
-        (rule("d1 == 1 && sky == 'grey'", "rain == 'yes'"), (2, 6), "'d1 == 1 && sky == 'grey'' is about 2 attributes (d1, sky): expected a condition on exactly one attribute"),
-        (rule("1 == 1", "rain == 'yes'"), (2, 6), "'1 == 1' is about no attribute: expected a condition on exactly one attribute"),
+        (
+            rule("d1 > 3", "rain == 'yes'"),
+            (2, 6),
+            "'d1 > 3' holds for no value of d1: expected a condition that some value in 0..3 meets",
+        ),
+        (
+            rule("d1 == 1 && sky == 'grey'", "rain == 'yes'"),
+            (2, 6),
+            "'d1 == 1 && sky == 'grey'' is about 2 attributes (d1, sky): expected a condition on exactly one attribute",
+        ),
+        (
+            rule("1 == 1", "rain == 'yes'"),
+            (2, 6),
+            "'1 == 1' is about no attribute: expected a condition on exactly one attribute",
+        ),
         (rule("d1 + 1", "rain == 'yes'"), (2, 6), "expected true or false"),
         (rule("d1 ==", "rain == 'yes'"), (2, 0), "expected a CEL expression"),
         (rule("d{j == 1", "rain == 'yes'"), (2, 0), "expected"),
-        (rule("sky == 'grey'", "sky == 'grey'"), (0, 0), "the rules form a cycle: sky → sky: expected attributes that do not depend on themselves"),
-        (rule("sky == 'grey'", "rain == 'yes'") + &rule("rain == 'yes'", "d1 == 1") + &rule("d1 == 1", "sky == 'grey'"), (0, 0), "the rules form a cycle: "),
-        (rule("sky == 'grey'", "rain == 'yes'").repeat(2), (6, 8), "rule 'if sky == 'grey' then rain == 'yes'' is defined twice: expected distinct names"),
+        (
+            rule("sky == 'grey'", "sky == 'grey'"),
+            (0, 0),
+            "the rules form a cycle: sky → sky: expected attributes that do not depend on themselves",
+        ),
+        (
+            rule("sky == 'grey'", "rain == 'yes'")
+                + &rule("rain == 'yes'", "d1 == 1")
+                + &rule("d1 == 1", "sky == 'grey'"),
+            (0, 0),
+            "the rules form a cycle: ",
+        ),
+        (
+            rule("sky == 'grey'", "rain == 'yes'").repeat(2),
+            (6, 8),
+            "rule 'if sky == 'grey' then rain == 'yes'' is defined twice: expected distinct names",
+        ),
         ("[[rule]]\nif = []\nthen = \"rain == 'yes'\"\n".into(), (2, 6), "has an empty premise"),
         ("[[rule]]\nif = \"sky == 'grey'\"\n".into(), (1, 1), "missing field `then`"),
         ("[[rule]]\nfi = \"sky == 'grey'\"\n".into(), (2, 1), "unknown field `fi`"),
-        ("[[attribute]]\nname = \"sky\"\ndomain = \"0..1\"\n".into(), (2, 8), "attribute 'sky' is defined twice: expected distinct names"),
-        ("[[attribute]]\nname = \"k\"\ndomain = \"0..1\"\n".into(), (2, 8), "(also a parameter or index variable)' is defined twice"),
-        ("[[attribute]]\nname = \"none\"\ndomain = \"1..0\"\n".into(), (3, 10), "none: empty domain: expected at least one value"),
+        (
+            "[[attribute]]\nname = \"sky\"\ndomain = \"0..1\"\n".into(),
+            (2, 8),
+            "attribute 'sky' is defined twice: expected distinct names",
+        ),
+        (
+            "[[attribute]]\nname = \"k\"\ndomain = \"0..1\"\n".into(),
+            (2, 8),
+            "(also a parameter or index variable)' is defined twice",
+        ),
+        (
+            "[[attribute]]\nname = \"none\"\ndomain = \"1..0\"\n".into(),
+            (3, 10),
+            "none: empty domain: expected at least one value",
+        ),
         ("[[attribute]]\nname = \"none\"\ndomain = []\n".into(), (3, 10), "none: empty domain"),
         ("[[attribute]]\nname = \"a b\"\ndomain = \"0..1\"\n".into(), (2, 8), "attribute name 'a b'"),
-        ("[[attribute]]\nname = \"p\"\ndomain = { product = [\"nosuch\"] }\n".into(), (3, 10), "'nosuch' is neither a range nor an attribute given above"),
-        ("[[rule]]\nfor = [\"k in 1..2\"]\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(), (2, 8), "variable 'k' is defined twice"),
-        ("[[rule]]\nfor = [\"j over 1..2\"]\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(), (2, 8), "expected \"variable in first..last\""),
-        ("[[rule]]\nfor = [\"j in 1..q\"]\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(), (2, 8), "unknown variable 'q': expected one of k, m"),
-        ("[[rule]]\nwhere = \"k / 0 == 1\"\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(), (2, 9), "Division by zero"),
+        (
+            "[[attribute]]\nname = \"p\"\ndomain = { product = [\"nosuch\"] }\n".into(),
+            (3, 10),
+            "'nosuch' is neither a range nor an attribute given above",
+        ),
+        (
+            "[[rule]]\nfor = [\"k in 1..2\"]\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(),
+            (2, 8),
+            "variable 'k' is defined twice",
+        ),
+        (
+            "[[rule]]\nfor = [\"j over 1..2\"]\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(),
+            (2, 8),
+            "expected \"variable in first..last\"",
+        ),
+        (
+            "[[rule]]\nfor = [\"j in 1..q\"]\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(),
+            (2, 8),
+            "unknown variable 'q': expected one of k, m",
+        ),
+        (
+            "[[rule]]\nwhere = \"k / 0 == 1\"\nif = \"d1 == 1\"\nthen = \"rain == 'yes'\"\n".into(),
+            (2, 9),
+            "Division by zero",
+        ),
         ("= 3\n".into(), (1, 1), ""),
         (String::new(), (0, 0), "no rules: expected at least one"),
     ];
@@ -153,7 +217,10 @@ fn parameters_are_checked() {
     assert_eq!(message(&[("q", 0)]), "t:1:1: unknown parameter 'q': expected k, m");
     let required = "[parameters]\nn = { min = 2 }\n";
     let error = RuleBase::parse(required, "t", &[]).unwrap_err().to_string();
-    assert_eq!(error, "t:2:1: parameter n has no value: expected n = <whole number> from the command line or the program");
+    assert_eq!(
+        error,
+        "t:2:1: parameter n has no value: expected n = <whole number> from the command line or the program"
+    );
     let missing = RuleBase::read("no/such.toml", &[]).unwrap_err().to_string();
     assert!(missing.starts_with("no/such.toml:1:1: cannot be read"), "{missing}");
 }
@@ -162,10 +229,22 @@ fn parameters_are_checked() {
 fn faults_of_rule_bases_from_rust_are_explained() {
     let base = || RuleBase::builder().attribute(Attribute::new("a", Domain::integers(0..=2).unwrap()).unwrap());
     let message = |rule: Rule| base().rule(rule).build().unwrap_err().to_string();
-    assert_eq!(message(Rule::new("r").when(Condition::is("b", 1))), "unknown attribute 'b' in rule 'r': expected one of a");
-    assert_eq!(message(Rule::new("r").when(Condition::is("a", 1))), "rule 'r' has no conclusion: expected one proposition after 'then'");
-    assert_eq!(message(Rule::new("r").then(Condition::is("a", 1))), "rule 'r' has an empty premise: expected at least one proposition after 'if'");
-    assert_eq!(message(Rule::new("r").when(Condition::is("a", 5))), "value 5 is outside the domain of a: expected one of 0..2");
+    assert_eq!(
+        message(Rule::new("r").when(Condition::is("b", 1))),
+        "unknown attribute 'b' in rule 'r': expected one of a"
+    );
+    assert_eq!(
+        message(Rule::new("r").when(Condition::is("a", 1))),
+        "rule 'r' has no conclusion: expected one proposition after 'then'"
+    );
+    assert_eq!(
+        message(Rule::new("r").then(Condition::is("a", 1))),
+        "rule 'r' has an empty premise: expected at least one proposition after 'if'"
+    );
+    assert_eq!(
+        message(Rule::new("r").when(Condition::is("a", 5))),
+        "value 5 is outside the domain of a: expected one of 0..2"
+    );
     let never = Condition::holds("a", "never", |_| false);
     assert!(message(Rule::new("r").when(never)).contains("'never' holds for no value of a"));
     assert_eq!(base().build().unwrap_err().to_string(), "no rules: expected at least one");
@@ -176,7 +255,9 @@ fn a_long_cascade_needs_no_deep_stack() {
     let two = Domain::integers(0..=1).unwrap();
     let mut builder = RuleBase::builder().attribute(Attribute::new("x0", two.clone()).unwrap());
     for i in (1..=20_000).rev() {
-        let rule = Rule::new(format!("r{i}")).when(Condition::is(format!("x{}", i - 1), 1)).then(Condition::is(format!("x{i}"), 1));
+        let rule = Rule::new(format!("r{i}"))
+            .when(Condition::is(format!("x{}", i - 1), 1))
+            .then(Condition::is(format!("x{i}"), 1));
         builder = builder.attribute(Attribute::new(format!("x{i}"), two.clone()).unwrap()).rule(rule);
     }
     let base = builder.build().unwrap();

@@ -60,14 +60,16 @@ impl Check {
 }
 
 fn summarise<'a>(base: &'a RuleBase, engine: &Engine) -> Summary<'a> {
-    let entry = |attribute: &'a pinesy::possibility::Attribute| Entry { name: attribute.name(), domain: attribute.domain() };
+    let entry =
+        |attribute: &'a pinesy::possibility::Attribute| Entry { name: attribute.name(), domain: attribute.domain() };
     let rule_sets: Vec<RuleSetEntry> = base
         .rule_sets()
         .iter()
         .map(|set| {
             let conclusion = entry(base.conclusion(set));
             let atoms = engine.relation(conclusion.name).expect("a rule set of this base").partition().len();
-            let mut reads: Vec<usize> = set.rules().iter().flat_map(|rule| rule.premise()).map(|p| p.attribute()).collect();
+            let mut reads: Vec<usize> =
+                set.rules().iter().flat_map(|rule| rule.premise()).map(|p| p.attribute()).collect();
             reads.sort_unstable();
             reads.dedup();
             let reads = reads.into_iter().map(|i| base.attributes()[i].name()).collect();
@@ -75,7 +77,8 @@ fn summarise<'a>(base: &'a RuleBase, engine: &Engine) -> Summary<'a> {
         })
         .collect();
     let inputs: Vec<Entry> = base.inputs().map(entry).collect();
-    let used = |name: &str| inputs.iter().any(|e| e.name == name) || rule_sets.iter().any(|e| e.conclusion.name == name);
+    let used =
+        |name: &str| inputs.iter().any(|e| e.name == name) || rule_sets.iter().any(|e| e.conclusion.name == name);
     let unused = base.attributes().iter().map(|a| a.name()).filter(|name| !used(name)).collect();
     Summary { unused, inputs, rule_sets }
 }
@@ -90,8 +93,19 @@ fn print(summary: &Summary, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "{} rule sets in cascade order", summary.rule_sets.len())?;
     writeln!(out, "  {:width$}  {:>5}  {:>5}  {:24}  domain", "attribute", "rules", "atoms", "reads")?;
     for RuleSetEntry { conclusion, atoms, rules, reads } in &summary.rule_sets {
-        let reads = if reads.len() > 4 { format!("{}, … ({})", reads[..2].join(", "), reads.len()) } else { reads.join(", ") };
-        writeln!(out, "  {:width$}  {:>5}  {:>5}  {reads:24}  {}", conclusion.name, rules.len(), atoms, conclusion.domain)?;
+        let reads = if reads.len() > 4 {
+            format!("{}, … ({})", reads[..2].join(", "), reads.len())
+        } else {
+            reads.join(", ")
+        };
+        writeln!(
+            out,
+            "  {:width$}  {:>5}  {:>5}  {reads:24}  {}",
+            conclusion.name,
+            rules.len(),
+            atoms,
+            conclusion.domain
+        )?;
     }
     if !summary.unused.is_empty() {
         writeln!(out, "unused: {}", summary.unused.join(", "))?;

@@ -63,7 +63,8 @@ fn answer(engine: &Engine, inputs: Inputs, out: &mut impl Write) -> Result<(), E
     let inferred = inputs.with_arrays(|arrays| engine.infer_batch(&engine.batch(arrays)?, &names))?;
     for example in 0..examples {
         let domains = attributes.iter().map(|attribute| (attribute.name(), attribute.domain())).collect();
-        serde_json::to_writer(&mut *out, &Answer { domains, inferred: &inferred, example }).map_err(std::io::Error::from)?;
+        serde_json::to_writer(&mut *out, &Answer { domains, inferred: &inferred, example })
+            .map_err(std::io::Error::from)?;
         writeln!(out)?;
     }
     Ok(out.flush()?)
@@ -90,7 +91,8 @@ impl Serialize for Answer<'_> {
         for (name, domain) in &self.domains {
             let possibility = self.inferred.get(name).expect("asked for").row(self.example).to_vec();
             let decided = decide(&possibility).unique();
-            let others = |decided| possibility.iter().enumerate().filter(move |(i, _)| *i != decided).map(|(_, &degree)| degree);
+            let others =
+                |decided| possibility.iter().enumerate().filter(move |(i, _)| *i != decided).map(|(_, &degree)| degree);
             let answer = AttributeAnswer {
                 decision: decided.map(|i| &domain.values()[i]),
                 ambiguous: decided.is_none(),

@@ -72,7 +72,8 @@ impl Learn {
     fn read(&self, engine: &Engine) -> Result<Examples, Error> {
         let mut lines = lines::open(&self.examples)?;
         let mut inputs = Inputs::new(engine);
-        let derived: Vec<&Attribute> = engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
+        let derived: Vec<&Attribute> =
+            engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
         let mut targets: Vec<Vec<Option<Target>>> = vec![Vec::new(); derived.len()];
         while let Some((number, object)) = lines.next()? {
             let push = || {
@@ -118,5 +119,6 @@ fn write_json(path: &Path, content: &impl Serialize) -> Result<(), Error> {
     if path == Path::new("-") {
         return Ok(std::io::Write::write_all(&mut std::io::stdout(), json.as_bytes())?);
     }
-    whole_file::write(path, |w| w.write_all(json.as_bytes())).map_err(|source| Error::Write { path: path.to_owned(), source })
+    whole_file::write(path, |w| w.write_all(json.as_bytes()))
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
 }

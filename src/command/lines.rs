@@ -12,6 +12,9 @@ use serde_json::{Map, Value as Json};
 
 use super::{Error, LineError};
 
+/// One line of examples.
+pub type Object = Map<String, Json>;
+
 /// How the arrays of input attributes are to be understood.
 #[derive(Debug, Args)]
 pub struct Reading {
@@ -62,11 +65,14 @@ pub struct Lines {
 
 impl Lines {
     /// The next object with its line number.
-    pub fn next(&mut self) -> Result<Option<(usize, Map<String, Json>)>, Error> {
+    pub fn next(&mut self) -> Result<Option<(usize, Object)>, Error> {
         loop {
             let mut text = String::new();
             self.number += 1;
-            let read = self.reader.read_line(&mut text).map_err(|source| Error::Read { path: self.file.clone().into(), source })?;
+            let read = self
+                .reader
+                .read_line(&mut text)
+                .map_err(|source| Error::Read { path: self.file.clone().into(), source })?;
             if read == 0 {
                 return Ok(None);
             }
@@ -99,13 +105,14 @@ impl<'a> Inputs<'a> {
         Self { columns: vec![Vec::new(); attributes.len()], attributes, examples: 0 }
     }
 
-    pub fn push(&mut self, object: &Map<String, Json>, reading: &Reading) -> Result<(), LineError> {
+    pub fn push(&mut self, object: &Object, reading: &Reading) -> Result<(), LineError> {
         if let Some(name) = object.keys().find(|name| !self.attributes.iter().any(|a| a.name() == *name)) {
             let known = self.attributes.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
             return Err(LineError::UnknownInput { name: name.clone(), known });
         }
         let degrees = |attribute: &&Attribute| {
-            let array = object.get(attribute.name()).ok_or_else(|| LineError::MissingInput(attribute.name().to_owned()))?;
+            let array =
+                object.get(attribute.name()).ok_or_else(|| LineError::MissingInput(attribute.name().to_owned()))?;
             reading.degrees(attribute, array)
         };
         // All or nothing: a bad line must leave the columns of the good ones equally long.
@@ -127,7 +134,8 @@ impl<'a> Inputs<'a> {
             Array2::from_shape_vec((self.examples, attribute.domain().len()), column).expect("each line was checked")
         };
         let arrays: Vec<_> = self.attributes.iter().zip(self.columns).map(array).collect();
-        let named: Vec<_> = self.attributes.iter().map(|a| a.name()).zip(arrays.iter().map(|array| array.view())).collect();
+        let named: Vec<_> =
+            self.attributes.iter().map(|a| a.name()).zip(arrays.iter().map(|array| array.view())).collect();
         use_arrays(&named)
     }
 }

@@ -67,7 +67,8 @@ struct Rules {
 
 fn parse_setting(text: &str) -> Result<(String, i64), String> {
     let (name, value) = text.split_once('=').ok_or("expected name=number, such as k=2")?;
-    let value = value.trim().parse().map_err(|_| format!("'{value}' is no whole number: expected name=number, such as k=2"))?;
+    let value =
+        value.trim().parse().map_err(|_| format!("'{value}' is no whole number: expected name=number, such as k=2"))?;
     Ok((name.trim().to_owned(), value))
 }
 

@@ -58,22 +58,23 @@ impl Train {
         let state = PathBuf::from(format!("{}.training", self.out.display()));
         let training = Training::new(config)?.with_state_file(&state, self.resume);
         let bar = ProgressBar::new(0).with_style(style());
-        let (checkpoint, report) = training.run(&train, &mnist.validation, &device, |epoch, step, steps, finished| {
-            bar.set_length((steps * self.epochs) as u64);
-            bar.set_position(((epoch - 1) * steps + step) as u64);
-            bar.set_message(format!("epoch {epoch}/{}", self.epochs));
-            if let Some(epoch) = finished {
-                let line = format!(
-                    "epoch {:>3}  loss {:.4}  validation accuracy {:.2} %  {:.0} s",
-                    epoch.number,
-                    epoch.loss,
-                    100.0 * epoch.validation_accuracy,
-                    epoch.seconds
-                );
-                // Without a terminal the bar is hidden, and its lines with it.
-                if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
-            }
-        })?;
+        let (checkpoint, report) =
+            training.run(&train, &mnist.validation, &device, |epoch, step, steps, finished| {
+                bar.set_length((steps * self.epochs) as u64);
+                bar.set_position(((epoch - 1) * steps + step) as u64);
+                bar.set_message(format!("epoch {epoch}/{}", self.epochs));
+                if let Some(epoch) = finished {
+                    let line = format!(
+                        "epoch {:>3}  loss {:.4}  validation accuracy {:.2} %  {:.0} s",
+                        epoch.number,
+                        epoch.loss,
+                        100.0 * epoch.validation_accuracy,
+                        epoch.seconds
+                    );
+                    // Without a terminal the bar is hidden, and its lines with it.
+                    if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+                }
+            })?;
         bar.finish_and_clear();
         checkpoint.write(&self.out)?;
         std::fs::remove_file(&state).map_err(|source| Error::Write { path: state, source })?;

@@ -55,11 +55,19 @@ pub fn strongest_competitor(distribution: &Distribution, position: usize) -> Opt
 ///
 /// # Panics
 /// If the inference does not come from this engine.
-pub fn sentence(engine: &Engine, inputs: &[(&str, &[f32])], inference: &Inference, attribute: &str) -> Result<String, Error> {
+pub fn sentence(
+    engine: &Engine,
+    inputs: &[(&str, &[f32])],
+    inference: &Inference,
+    attribute: &str,
+) -> Result<String, Error> {
     let distribution = inference.get(attribute).expect("an attribute of this engine");
     let values = distribution.attribute().domain().values();
     let Some(position) = distribution.decision().unique() else {
-        return Ok(format!("{attribute} is ambiguous: several values are possible to degree {}", distribution.height()));
+        return Ok(format!(
+            "{attribute} is ambiguous: several values are possible to degree {}",
+            distribution.height()
+        ));
     };
     let Some((other, value, degree)) = strongest_competitor(distribution, position) else {
         return Ok(format!("{attribute} = {}: its only value", values[position]));

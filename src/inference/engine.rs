@@ -188,7 +188,8 @@ impl Engine {
         for &(given, value) in given {
             let position = self.base().position(given);
             // Inputs are sorted by attribute.
-            let input = position.and_then(|p| self.program.inputs.binary_search_by_key(&p, |input| input.attribute).ok());
+            let input =
+                position.and_then(|p| self.program.inputs.binary_search_by_key(&p, |input| input.attribute).ok());
             let Some(input) = input else {
                 let known = self.base().inputs().map(|a| a.name()).collect::<Vec<_>>().join(", ");
                 return Err(Error::UnknownInput { name: given.to_owned(), known });

@@ -188,13 +188,17 @@ impl Reader {
     }
 }
 
+/// What a reader's shape follows from: the conclusions on the attribute, if it is derived, and the
+/// propositions on it.
+type ShapeKey = (Option<Vec<Subset>>, Vec<Subset>);
+
 #[derive(Default)]
 struct Compiler {
     numbers: HashMap<(usize, Subset), u32>,
     /// The propositions on each attribute, with their numbers.
     on: HashMap<usize, Vec<(Subset, u32)>>,
     structures: HashMap<Vec<Subset>, Arc<Structure>>,
-    shapes: HashMap<(Option<Vec<Subset>>, Vec<Subset>), Arc<ReaderShape>>,
+    shapes: HashMap<ShapeKey, Arc<ReaderShape>>,
 }
 
 impl Compiler {
@@ -216,7 +220,8 @@ impl Compiler {
             let partition = Partition::new(len, conclusions);
             let rules = conclusions.len();
             let select = |atom: usize, rule: usize| 2 * rule as u32 + u32::from(!partition.contains(rule, atom));
-            let selectors = (0..partition.len()).flat_map(|atom| (0..rules).map(move |rule| select(atom, rule))).collect();
+            let selectors =
+                (0..partition.len()).flat_map(|atom| (0..rules).map(move |rule| select(atom, rule))).collect();
             Arc::new(Structure { selectors, rules, partition: partition.clone() })
         });
         let structure = Arc::clone(structure);
@@ -251,7 +256,8 @@ impl ReaderShape {
         };
         let sets: Vec<Subset> = subsets.iter().flat_map(|subset| [meets(true, subset), meets(false, subset)]).collect();
         let cells = Partition::new(elements, &sets);
-        let list = |set: usize| (0..cells.len()).filter(|&cell| cells.contains(set, cell)).map(|cell| cell as u32).collect();
+        let list =
+            |set: usize| (0..cells.len()).filter(|&cell| cells.contains(set, cell)).map(|cell| cell as u32).collect();
         let meets = (0..subsets.len()).map(|i| (list(2 * i), list(2 * i + 1))).collect();
         Self { meets, cells }
     }

@@ -42,7 +42,11 @@ impl Examples {
     pub fn with_targets(mut self, attribute: &str, targets: Vec<Option<Target>>) -> Result<Self, Error> {
         let stage = self.engine.stage(attribute)?;
         if targets.len() != self.len() {
-            return Err(Error::TargetCount { attribute: attribute.to_owned(), found: targets.len(), expected: self.len() });
+            return Err(Error::TargetCount {
+                attribute: attribute.to_owned(),
+                found: targets.len(),
+                expected: self.len(),
+            });
         }
         let len = self.engine.base().attribute(attribute).expect("it has a stage").domain().len();
         for (row, target) in targets.iter().enumerate() {

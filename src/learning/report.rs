@@ -33,7 +33,11 @@ pub struct RuleSetReport {
 impl fmt::Display for LearningReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.rule_sets.iter().map(|set| set.attribute.len()).max().unwrap_or(0).max("rule set".len());
-        writeln!(f, "{:width$}  {:>5}  {:>8}  {:>8}  {:>10}  {:>10}", "rule set", "rules", "examples", "kept", "∇", "seconds")?;
+        writeln!(
+            f,
+            "{:width$}  {:>5}  {:>8}  {:>8}  {:>10}  {:>10}",
+            "rule set", "rules", "examples", "kept", "∇", "seconds"
+        )?;
         for set in &self.rule_sets {
             writeln!(
                 f,

@@ -105,11 +105,15 @@ pub(super) fn learn_rule_set(structure: &Structure, mut blocks: Vec<Block>, conf
         .into_par_iter()
         .map(|column| {
             let mut envelope = Envelope::default();
-            blocks.iter().flat_map(|block| block.pairs(column, config)).for_each(|(level, top)| envelope.insert(top, level));
+            blocks
+                .iter()
+                .flat_map(|block| block.pairs(column, config))
+                .for_each(|(level, top)| envelope.insert(top, level));
             envelope
         })
         .collect();
-    let distance = blocks.par_iter().map(|block| stacked_distance(structure, block, &envelopes, config)).reduce(|| 0.0, f32::max);
+    let distance =
+        blocks.par_iter().map(|block| stacked_distance(structure, block, &envelopes, config)).reduce(|| 0.0, f32::max);
     let solution = |column: usize| {
         let pairs = blocks.iter().flat_map(|block| block.pairs(column, config));
         pairs.map(|(level, top)| epsilon(level, (top - distance).max(0.0), config.tolerance)).fold(0.0, f32::max)
@@ -120,7 +124,10 @@ pub(super) fn learn_rule_set(structure: &Structure, mut blocks: Vec<Block>, conf
         s: solution.iter().copied().step_by(2).collect(),
         r: solution.iter().copied().skip(1).step_by(2).collect(),
         kept: lanes().filter(|(block, lane)| block.keeps(*lane, config)).count(),
-        worst_example: lanes().filter(|(b, lane)| b.present[*lane]).map(|(b, lane)| b.distances[lane]).fold(0.0, f32::max),
+        worst_example: lanes()
+            .filter(|(b, lane)| b.present[*lane])
+            .map(|(b, lane)| b.distances[lane])
+            .fold(0.0, f32::max),
         chebyshev_distance: distance,
     }
 }

@@ -9,19 +9,19 @@ use super::Network;
 /// The network then learns shapes rather than pixel positions. Every amount is drawn uniformly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Augmentation {
-    /// Greatest rotation either way, in degrees. Default 12.
+    /// Greatest rotation either way, in degrees. Default 15.
     pub rotation: f32,
-    /// Greatest relative change of each side. Default 0.12.
+    /// Greatest relative change of each side. Default 0.15.
     pub scale: f32,
-    /// Greatest shift along each axis, in pixels. Default 2.
+    /// Greatest shift along each axis, in pixels. Default 2.5.
     pub shift: f32,
-    /// Greatest horizontal shear, as a fraction of the height. Default 0.1.
+    /// Greatest horizontal shear, as a fraction of the height. Default 0.15.
     pub shear: f32,
 }
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self { rotation: 12.0, scale: 0.12, shift: 2.0, shear: 0.1 }
+        Self { rotation: 15.0, scale: 0.15, shift: 2.5, shear: 0.15 }
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         let whole = 144.0 * 200.0 / 255.0;
         for seed in 0..50 {
             let kept = ink(&copy(seed)) / whole;
-            assert!((0.7..1.4).contains(&kept), "seed {seed} keeps {kept}");
+            assert!((0.6..1.5).contains(&kept), "seed {seed} keeps {kept}");
         }
     }
 }

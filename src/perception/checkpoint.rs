@@ -171,14 +171,16 @@ pub(super) fn read_weights<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<(W
     let broken = |e: safetensors::SafeTensorError| format(format!("expected a safetensors file ({e})"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
     let info = header.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY));
-    let info = info.ok_or_else(|| format(format!("no metadata entry '{METADATA_KEY}': expected a checkpoint of this program")))?;
+    let info = info
+        .ok_or_else(|| format(format!("no metadata entry '{METADATA_KEY}': expected a checkpoint of this program")))?;
     let info = serde_json::from_str(info).map_err(|e| format(format!("metadata entry '{METADATA_KEY}': {e}")))?;
     let mut weights = Weights::default();
     for (name, view) in SafeTensors::deserialize(&bytes).map_err(broken)?.iter() {
         if view.dtype() != Dtype::F32 {
             return Err(format(format!("tensor {name} is {:?}: expected F32", view.dtype())));
         }
-        let values: Vec<f32> = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let values: Vec<f32> =
+            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
             return Err(format(format!("tensor {name} holds {} at position {i}: expected finite numbers", values[i])));
         }

@@ -2,8 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use burn::tensor::wgpu::wgpu::DeviceType;
 use burn::tensor::Device;
+use burn::tensor::wgpu::wgpu::DeviceType;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -38,7 +38,9 @@ impl DeviceChoice {
         let cpu = |why: &str| OpenDevice { device: Device::flex(), description: format!("device: CPU{why}") };
         match self {
             Self::Cpu => Ok(cpu("")),
-            Self::Wgpu => adapter().as_ref().map(Adapter::open).map_err(|reason| Error::NoAdapter { reason: reason.clone() }),
+            Self::Wgpu => {
+                adapter().as_ref().map(Adapter::open).map_err(|reason| Error::NoAdapter { reason: reason.clone() })
+            }
             Self::Auto => Ok(match adapter() {
                 Ok(adapter) if adapter.is_gpu => adapter.open(),
                 Ok(adapter) => cpu(&format!(" (the only wgpu adapter, {}, is software)", adapter.name)),
@@ -67,7 +69,8 @@ fn adapter() -> &'static Result<Adapter, String> {
     ADAPTER.get_or_init(|| {
         let (device, setup) = Device::wgpu_options().init_with_setup().map_err(|e| e.to_string())?;
         let info = setup.adapter.get_info();
-        let is_gpu = matches!(info.device_type, DeviceType::DiscreteGpu | DeviceType::IntegratedGpu | DeviceType::VirtualGpu);
+        let is_gpu =
+            matches!(info.device_type, DeviceType::DiscreteGpu | DeviceType::IntegratedGpu | DeviceType::VirtualGpu);
         Ok(Adapter { device, name: info.name, is_gpu })
     })
 }

@@ -37,7 +37,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A GPU was asked for and none can be used.
-    #[error("no wgpu adapter can be used ({reason}); expected a GPU with a Vulkan, Metal or DirectX 12 driver, or choose the device cpu")]
+    #[error(
+        "no wgpu adapter can be used ({reason}); expected a GPU with a Vulkan, Metal or DirectX 12 driver, or choose the device cpu"
+    )]
     NoAdapter {
         /// What the graphics runtime said.
         reason: String,

@@ -42,7 +42,9 @@ impl NetworkOptimizer {
         self.states.clear();
         for (name, moment_1) in weights.iter() {
             let Some(slot) = name.strip_suffix(".moment_1") else { continue };
-            let (Ok(i), Some(moment_2)) = (slot.parse::<usize>(), weights.get(&format!("{slot}.moment_2"))) else { continue };
+            let (Ok(i), Some(moment_2)) = (slot.parse::<usize>(), weights.get(&format!("{slot}.moment_2"))) else {
+                continue;
+            };
             if i >= self.states.len() {
                 self.states.resize_with(i + 1, || None);
             }
@@ -75,8 +77,12 @@ impl ModuleMapper for Step<'_> {
             states.resize_with(slot + 1, || None);
         }
         // The rule works element by element, so one rank serves every tensor.
-        let (updated, state) =
-            self.optimizer.rule.step(self.rate, tensor.inner().reshape(flat), gradient.reshape(flat), states[slot].take());
+        let (updated, state) = self.optimizer.rule.step(
+            self.rate,
+            tensor.inner().reshape(flat),
+            gradient.reshape(flat),
+            states[slot].take(),
+        );
         states[slot] = state;
         Param::from_mapped_value(id, Tensor::from_inner(updated.reshape(shape)).require_grad(), mapper)
     }

@@ -171,7 +171,8 @@ impl fmt::Display for Domain {
         {
             return write!(f, "{}..{}", numbers[0], numbers[numbers.len() - 1]);
         }
-        let (head, tail) = if values.len() > 12 { (&values[..3], &values[values.len() - 1..]) } else { (values, &[][..]) };
+        let (head, tail) =
+            if values.len() > 12 { (&values[..3], &values[values.len() - 1..]) } else { (values, &[][..]) };
         f.write_str("{")?;
         for (i, value) in head.iter().enumerate() {
             write!(f, "{}{value}", if i > 0 { ", " } else { "" })?;

@@ -45,7 +45,10 @@ impl Transform {
     /// they lack is made up by scaling.
     pub fn possibility(self, probabilities: &[f32]) -> Result<Vec<f32>, Error> {
         if let Some(i) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
-            return Err(Error::Probability(format!("{} at position {i}: expected a number from 0 to 1", probabilities[i])));
+            return Err(Error::Probability(format!(
+                "{} at position {i}: expected a number from 0 to 1",
+                probabilities[i]
+            )));
         }
         let sum = probabilities.iter().fold(0.0, |sum, &p| sum + f64::from(p));
         if (sum - 1.0).abs() > SUM_TOLERANCE {

@@ -168,7 +168,7 @@ pub struct RuleBaseBuilder {
 pub(super) struct Fault {
     pub rule: Option<usize>,
     pub attribute: Option<usize>,
-    pub error: Error,
+    pub error: Box<Error>,
 }
 
 impl RuleBaseBuilder {
@@ -190,7 +190,7 @@ impl RuleBaseBuilder {
     /// An [`Error`] for duplicate names, unknown attributes, values outside their domain,
     /// propositions that hold for no value, a missing premise or conclusion, or a cycle.
     pub fn build(self) -> Result<RuleBase, Error> {
-        self.check().map_err(|fault| fault.error)
+        self.check().map_err(|fault| *fault.error)
     }
 
     pub(super) fn push_attribute(&mut self, attribute: Attribute) {
@@ -209,7 +209,7 @@ impl RuleBaseBuilder {
                 return Err(Fault { rule: None, attribute: Some(i), error: kind.into() });
             }
         }
-        let at = |i| move |error| Fault { rule: Some(i), attribute: None, error };
+        let at = |i| move |error| Fault { rule: Some(i), attribute: None, error: Box::new(error) };
         let mut names = HashMap::new();
         let mut sets: Vec<RuleSet> = Vec::new();
         let mut set_of = HashMap::new();
@@ -226,7 +226,7 @@ impl RuleBaseBuilder {
             });
             sets[set].rules.push(rule);
         }
-        let whole = |error| Fault { rule: None, attribute: None, error };
+        let whole = |error| Fault { rule: None, attribute: None, error: Box::new(error) };
         if sets.is_empty() {
             return Err(whole(ErrorKind::NoRules.into()));
         }

@@ -148,6 +148,12 @@ impl From<ErrorKind> for Error {
     }
 }
 
+impl From<ErrorKind> for Box<Error> {
+    fn from(kind: ErrorKind) -> Self {
+        Box::new(kind.into())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Location { file, line, column }) = &self.location {

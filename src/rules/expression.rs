@@ -77,7 +77,7 @@ pub(super) struct Expression {
 /// An error in an expression, with the column in its text from 0.
 pub(super) struct Fault {
     pub column: usize,
-    pub error: Error,
+    pub error: Box<Error>,
 }
 
 impl Expression {
@@ -228,7 +228,7 @@ impl Predicate {
 
     /// The text with every index variable replaced by its value.
     pub fn render(&self, scope: &Scope) -> Result<String, Error> {
-        let text = Template::compile(&self.text).map_err(|fault| fault.error)?.render(scope)?;
+        let text = Template::compile(&self.text).map_err(|fault| *fault.error)?.render(scope)?;
         let mut rendered = String::new();
         let mut rest = text.as_str();
         while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '"' || c == '\'') {
@@ -267,7 +267,8 @@ impl Predicate {
             n => {
                 found.sort();
                 let names: Vec<_> = found.into_iter().map(|(name, _)| name).collect();
-                let found = if n == 0 { "no attribute".to_owned() } else { format!("{n} attributes ({})", names.join(", ")) };
+                let found =
+                    if n == 0 { "no attribute".to_owned() } else { format!("{n} attributes ({})", names.join(", ")) };
                 Err(ErrorKind::AttributeCount { text: self.text.clone(), found }.into())
             }
         }

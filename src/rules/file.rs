@@ -156,7 +156,16 @@ pub(super) fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<Rul
     let file: File = toml::from_str(text).map_err(|e| {
         source.error(e.span().map_or(0, |span| span.start), ErrorKind::Syntax(e.message().to_owned()).into())
     })?;
-    let mut loader = Loader { source, scope: Scope::new(), builder: RuleBaseBuilder::default(), domains: HashMap::new(), attributes: HashMap::new(), attribute_starts: Vec::new(), rule_starts: Vec::new(), subsets: HashMap::new() };
+    let mut loader = Loader {
+        source,
+        scope: Scope::new(),
+        builder: RuleBaseBuilder::default(),
+        domains: HashMap::new(),
+        attributes: HashMap::new(),
+        attribute_starts: Vec::new(),
+        rule_starts: Vec::new(),
+        subsets: HashMap::new(),
+    };
     loader.parameters(&file.parameters, given)?;
     for spec in &file.attribute {
         loader.attributes(spec)?;
@@ -167,7 +176,7 @@ pub(super) fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<Rul
     let Loader { source, builder, attribute_starts, rule_starts, .. } = loader;
     builder.check().map_err(|BaseFault { rule, attribute, error }| {
         let start = rule.map(|i| rule_starts[i]).or(attribute.map(|i| attribute_starts[i]));
-        source.error(start.unwrap_or(0), error)
+        source.error(start.unwrap_or(0), *error)
     })
 }
 
@@ -192,7 +201,7 @@ impl Source<'_> {
 
     /// An error inside a quoted string that starts at `offset`.
     fn inside(&self, offset: usize, fault: Fault) -> Error {
-        self.error(offset + 1 + fault.column, fault.error)
+        self.error(offset + 1 + fault.column, *fault.error)
     }
 }
 
@@ -229,11 +238,17 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn parameters(&mut self, specs: &BTreeMap<Spanned<String>, ParameterSpec>, given: &[(&str, i64)]) -> Result<(), Error> {
+    fn parameters(
+        &mut self,
+        specs: &BTreeMap<Spanned<String>, ParameterSpec>,
+        given: &[(&str, i64)],
+    ) -> Result<(), Error> {
         for (name, _) in given {
             if !specs.keys().any(|known| known.get_ref() == name) {
                 let known = list_names(specs.keys().map(|name| name.get_ref().as_str()));
-                return Err(self.source.error(0, ErrorKind::UnknownParameter { name: (*name).to_owned(), known }.into()));
+                return Err(self
+                    .source
+                    .error(0, ErrorKind::UnknownParameter { name: (*name).to_owned(), known }.into()));
             }
         }
         for (name, spec) in specs {
@@ -280,7 +295,9 @@ impl Loader<'_> {
         };
         let start = text.len() - range.len();
         let range = match range.split_once("..") {
-            Some((first, last)) => LoopRange::Inclusive(compile(first, start)?, compile(last, start + first.len() + 2)?),
+            Some((first, last)) => {
+                LoopRange::Inclusive(compile(first, start)?, compile(last, start + first.len() + 2)?)
+            }
             None => LoopRange::List(compile(range, start)?),
         };
         let variable = variable.trim().to_owned();
@@ -293,7 +310,12 @@ impl Loader<'_> {
     }
 
     /// Calls `act` once for every combination of the loops' values that the filter lets through.
-    fn repeat(&mut self, repetition: &Repetition, depth: usize, act: &mut dyn FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+    fn repeat(
+        &mut self,
+        repetition: &Repetition,
+        depth: usize,
+        act: &mut dyn FnMut(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Some(one) = repetition.loops.get(depth) else {
             let passes = match &repetition.filter {
                 Some((offset, filter)) => filter.truth(&self.scope).map_err(|e| self.source.error(*offset, e))?,
@@ -336,10 +358,15 @@ impl Loader<'_> {
                 return Err(at(ErrorKind::TooMany { what: "attributes", limit: INSTANCE_LIMIT }.into()));
             }
             let name = name.render(&loader.scope).map_err(at)?;
-            let domain = loader.domain(&name, spec.domain.get_ref()).map_err(|e| source.error(spec.domain.span().start, e))?;
+            let domain =
+                loader.domain(&name, spec.domain.get_ref()).map_err(|e| source.error(spec.domain.span().start, e))?;
             let attribute = possibly(&name, Attribute::new(name.as_str(), domain)).map_err(at)?;
             if loader.scope.get(&name).is_some() {
-                return Err(at(ErrorKind::Duplicate { what: "attribute", name: format!("{name} (also a parameter or index variable)") }.into()));
+                return Err(at(ErrorKind::Duplicate {
+                    what: "attribute",
+                    name: format!("{name} (also a parameter or index variable)"),
+                }
+                .into()));
             }
             loader.attributes.insert(name, attribute.clone());
             loader.attribute_starts.push(start);
@@ -363,7 +390,7 @@ impl Loader<'_> {
 
     /// A range such as `0..9`, or the domain of another attribute by its name.
     fn factor(&self, name: &str, text: &str) -> Result<Domain, Error> {
-        let wrap = |fault: Fault| fault.error;
+        let wrap = |fault: Fault| *fault.error;
         if let Some((first, last)) = text.split_once("..") {
             let first = Expression::compile(first).map_err(wrap)?.integer(&self.scope)?;
             let last = Expression::compile(last).map_err(wrap)?.integer(&self.scope)?;
@@ -371,7 +398,9 @@ impl Loader<'_> {
         }
         let other = Template::compile(text).map_err(wrap)?.render(&self.scope)?;
         self.attributes.get(&other).map(|attribute| attribute.domain().clone()).ok_or_else(|| {
-            let reason = format!("'{other}' is neither a range nor an attribute given above: expected first..last or such an attribute");
+            let reason = format!(
+                "'{other}' is neither a range nor an attribute given above: expected first..last or such an attribute"
+            );
             ErrorKind::Expression { text: text.to_owned(), reason }.into()
         })
     }
@@ -393,10 +422,15 @@ impl Loader<'_> {
             PremiseSpec::All(conjuncts) => {
                 for conjunct in conjuncts {
                     premise.push(match conjunct.get_ref() {
-                        ConjunctSpec::One(text) => (None, Conjunct::new(place(), conjunct.span().start, text, self.source)?),
+                        ConjunctSpec::One(text) => {
+                            (None, Conjunct::new(place(), conjunct.span().start, text, self.source)?)
+                        }
                         ConjunctSpec::Each(each) => {
                             let repetition = self.repetition(&each.loops, each.filter.as_ref())?;
-                            (Some(repetition), Conjunct::new(place(), each.is.span().start, each.is.get_ref(), self.source)?)
+                            (
+                                Some(repetition),
+                                Conjunct::new(place(), each.is.span().start, each.is.get_ref(), self.source)?,
+                            )
                         }
                     });
                 }
@@ -410,7 +444,9 @@ impl Loader<'_> {
         let premise_start = spec.premise.span().start;
         self.repeat(&repetition, 0, &mut |loader| {
             if loader.rule_starts.len() == INSTANCE_LIMIT {
-                return Err(loader.source.error(start, ErrorKind::TooMany { what: "rules", limit: INSTANCE_LIMIT }.into()));
+                return Err(loader
+                    .source
+                    .error(start, ErrorKind::TooMany { what: "rules", limit: INSTANCE_LIMIT }.into()));
             }
             let mut conditions = Vec::new();
             for (repetition, conjunct) in &premise {
@@ -438,7 +474,9 @@ impl Loader<'_> {
         let at = |e: Error| source.error(conjunct.offset, e);
         let (name, variable) = conjunct.predicate.attribute(&self.scope).map_err(at)?;
         let Some(attribute) = self.attributes.get(&name) else {
-            let known = list_names(self.attributes.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>().into_iter());
+            let known = list_names(
+                self.attributes.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>().into_iter(),
+            );
             return Err(at(ErrorKind::UnknownAttribute { name, rule: None, known }.into()));
         };
         let values = attribute.domain().values();

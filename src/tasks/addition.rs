@@ -29,7 +29,10 @@ pub fn rules(k: usize) -> Result<RuleBase, crate::rules::Error> {
 ///
 /// # Errors
 /// If a row is no probability distribution.
-pub fn possibilities(probabilities: ArrayView2<'_, f32>, transform: Transform) -> Result<Array2<f32>, possibility::Error> {
+pub fn possibilities(
+    probabilities: ArrayView2<'_, f32>,
+    transform: Transform,
+) -> Result<Array2<f32>, possibility::Error> {
     let mut degrees = Vec::with_capacity(probabilities.len());
     for row in probabilities.outer_iter() {
         degrees.extend(transform.possibility(&row.to_vec())?);
@@ -80,7 +83,9 @@ impl Sums {
     /// The digits' possibilities as inputs: attribute names with one row a sum.
     pub fn inputs(&self, possibilities: ArrayView2<'_, f32>) -> Vec<(String, Array2<f32>)> {
         let column = |j: usize| {
-            Array2::from_shape_fn((self.len(), possibilities.ncols()), |(sum, d)| possibilities[(self.images[(sum, j)], d)])
+            Array2::from_shape_fn((self.len(), possibilities.ncols()), |(sum, d)| {
+                possibilities[(self.images[(sum, j)], d)]
+            })
         };
         (0..2 * self.k).map(|j| (format!("a{}", j + 1), column(j))).collect()
     }
@@ -123,7 +128,8 @@ impl Sums {
         let mut examples = Examples::new(engine, &views(&inputs))?;
         let results: Vec<_> = (0..self.len()).map(|sum| self.result(sum, labels)).collect();
         let digit = |sum: usize, j: usize| usize::from(labels[self.images[(sum, j)]]);
-        let targets = |value: &dyn Fn(usize) -> usize| (0..self.len()).map(|sum| Some(Target::Value(value(sum)))).collect();
+        let targets =
+            |value: &dyn Fn(usize) -> usize| (0..self.len()).map(|sum| Some(Target::Value(value(sum)))).collect();
         for j in 0..self.k {
             // Positions in the product domains, whose last factor varies fastest.
             let pair = |sum: usize| 10 * digit(sum, j) + digit(sum, self.k + j);
