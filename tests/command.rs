@@ -198,3 +198,68 @@ fn a_failed_learn_leaves_nothing_behind() {
     let message = fails(1, &["learn", RULES, "--out", nowhere.to_str().unwrap(), "-"], &example(1, 2).to_string());
     assert!(message.contains("no/such/folder/p.json: cannot be written"), "{message}");
 }
+
+/// A folder with one file in it.
+fn with_file(name: &str, content: &[u8]) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (folder, path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn solve_prints_all_there_is_to_know() {
+    let (_folder, path) = with_file("s.json", br#"{"matrix":[[0.25,0.75],[0.5,0.5]],"rhs":[0.5,0.25]}"#);
+    let answer: Json = serde_json::from_str(&succeeds(&["solve", "--all", &path], "")).unwrap();
+    assert_eq!(
+        answer,
+        json!({
+            "consistent": false, "chebyshev_distance": 0.25, "row_distances": [0.0, 0.25], "extreme_solution": [0.0, 0.0],
+            "approximation": [0.25, 0.5], "maximal_consistent_rows": [0], "opposite_solutions": [], "complete": true
+        })
+    );
+    let (_folder, path) = with_file("s.json", br#"{"matrix":[[0.75,0.75],[0.5,0.25]],"rhs":[0.5,0.5]}"#);
+    let answer: Json =
+        serde_json::from_str(&succeeds(&["solve", "--composition", "max-min", "--all", &path], "")).unwrap();
+    assert_eq!(answer["extreme_solution"], json!([0.5, 0.5]));
+    assert_eq!(answer["opposite_solutions"], json!([[0.5, 0.0]]));
+    let table = succeeds(&["solve", "--composition", "max-min", "--all", "--format", "table", &path], "");
+    assert!(table.starts_with("consistent\n") && table.contains("greatest solution\n       0.5       0.5"), "{table}");
+    assert!(table.contains("1 minimal solutions"), "{table}");
+}
+
+#[test]
+fn solve_limits_what_it_lists() {
+    let (_folder, path) = with_file("s.json", br#"{"matrix":[[0,0,0]],"rhs":[0.5]}"#);
+    let answer: Json = serde_json::from_str(&succeeds(&["solve", "--all", "--limit", "2", &path], "")).unwrap();
+    assert_eq!(answer["opposite_solutions"], json!([[0.5, 1.0, 1.0], [1.0, 0.5, 1.0]]));
+    assert_eq!(answer["complete"], false);
+}
+
+#[test]
+fn solve_reads_csv_and_npy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("m.csv"), "0.25, 0.75\n0.5, 0.5\n").unwrap();
+    std::fs::write(path("y.csv"), "0.5\n0.25\n").unwrap();
+    ndarray_npy::write_npy(path("m.npy"), &ndarray::array![[0.25f64, 0.75], [0.5, 0.5]]).unwrap();
+    ndarray_npy::write_npy(path("y.npy"), &ndarray::array![0.5f32, 0.25]).unwrap();
+    let expected = succeeds(&["solve", &path("m.csv"), "--rhs", &path("y.csv")], "");
+    assert!(expected.contains("\"chebyshev_distance\":0.25"), "{expected}");
+    assert_eq!(succeeds(&["solve", &path("m.npy"), "--rhs", &path("y.npy")], ""), expected);
+
+    let bad = |content: &str| {
+        std::fs::write(path("bad.csv"), content).unwrap();
+        fails(1, &["solve", &path("bad.csv"), "--rhs", &path("y.csv")], "")
+    };
+    assert!(bad("0.5,x\n").contains("bad.csv: line 1, field 2: 'x': expected a number"));
+    assert!(bad("0.5,0.5\n0.5\n").contains("matrix row 1 has 1 elements: expected 2 as in row 0"));
+    assert!(bad("0.5,0.5\n0.5,1.5\n").contains("matrix row 1, column 1: 1.5: expected a number from 0 to 1"));
+    assert!(bad("").contains("a matrix of 0 rows and 0 columns"));
+    assert!(
+        fails(1, &["solve", &path("m.csv")], "")
+            .contains("a matrix alone: expected a file with its right-hand side as well")
+    );
+    let (_folder, wrong) = with_file("s.json", br#"{"matrix":[[0.5]]}"#);
+    assert!(fails(1, &["solve", &wrong], "").contains("missing field `rhs` at line 1 column 18"));
+}

@@ -4,6 +4,7 @@ mod check;
 mod infer;
 mod learn;
 mod lines;
+mod solve;
 #[cfg(feature = "perception")]
 mod train;
 
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use pinesy::inference::{Engine, Parameters};
 use pinesy::rules::RuleBase;
-use pinesy::{inference, learning, possibility, rules};
+use pinesy::{inference, learning, possibility, relation, rules};
 
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
 ///
@@ -28,7 +29,8 @@ pub struct Command {
 const EXAMPLES: &str = "Examples:
   pinesy check rulesets/mnist_addition.toml --set k=2
   pinesy infer rulesets/mnist_addition.toml --params p.json digits.jsonl
-  pinesy learn rulesets/mnist_addition.toml --threshold 0.01 --out p.json examples.jsonl";
+  pinesy learn rulesets/mnist_addition.toml --threshold 0.01 --out p.json examples.jsonl
+  pinesy solve --composition max-min --all system.json";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -38,6 +40,8 @@ enum Action {
     Infer(infer::Infer),
     /// Learn the parameters of all rules from examples.
     Learn(learn::Learn),
+    /// Solve a system of fuzzy relational equations.
+    Solve(solve::Solve),
     /// Train a network that reads digits.
     #[cfg(feature = "perception")]
     Train(train::Train),
@@ -49,6 +53,7 @@ impl Command {
             Action::Check(check) => check.run(),
             Action::Infer(infer) => infer.run(),
             Action::Learn(learn) => learn.run(),
+            Action::Solve(solve) => solve.run(),
             #[cfg(feature = "perception")]
             Action::Train(train) => train.run(),
         }
@@ -96,6 +101,8 @@ pub enum Error {
     Rules(#[from] rules::Error),
     #[error(transparent)]
     Inference(#[from] inference::Error),
+    #[error(transparent)]
+    Relation(#[from] relation::Error),
     #[error(transparent)]
     Learning(#[from] learning::Error),
     #[cfg(feature = "perception")]

@@ -206,7 +206,7 @@ impl Training {
                 let rate = config.rate(epoch * steps + step, config.epochs * steps);
                 loss_sum += run.step(config, rate, batch, train, epoch, device);
                 let done = run.epochs.len() * steps + step;
-                if done % AVERAGING_STEPS == 0 {
+                if done.is_multiple_of(AVERAGING_STEPS) {
                     run.update_average(config, done / AVERAGING_STEPS);
                 }
                 observe(epoch + 1, step + 1, steps, None);
