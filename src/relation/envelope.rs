@@ -54,11 +54,19 @@ impl Envelope {
 
     /// F(u).
     pub fn query(&self, u: f32) -> f32 {
-        let half = |y: f32| (y - u).max(0.0) / 2.0;
-        let crossing = self.frontier.partition_point(|&(y, c)| c < half(y));
+        let (c, y) = self.neighbours(self.crossing(u));
+        c.max(y.map_or(0.0, |y| half_distance(y, u)))
+    }
+
+    /// Where c reaches (y − u)⁺/2: the number of pairs before that. Falls as u rises.
+    pub(super) fn crossing(&self, u: f32) -> usize {
+        self.frontier.partition_point(|&(y, c)| c < half_distance(y, u))
+    }
+
+    /// The c of the pair before a crossing (0 if there is none) and the y of the one after.
+    pub(super) fn neighbours(&self, crossing: usize) -> (f32, Option<f32>) {
         let before = if crossing > 0 { self.frontier[crossing - 1].1 } else { 0.0 };
-        let after = self.frontier.get(crossing).map_or(0.0, |&(y, _)| half(y));
-        before.max(after)
+        (before, self.frontier.get(crossing).map(|&(y, _)| y))
     }
 
     /// The number of pairs kept.
@@ -70,6 +78,10 @@ impl Envelope {
     pub fn is_empty(&self) -> bool {
         self.frontier.is_empty()
     }
+}
+
+fn half_distance(y: f32, u: f32) -> f32 {
+    (y - u).max(0.0) / 2.0
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@
 //! # Ok::<(), pinesy::relation::Error>(())
 //! ```
 
+mod distances;
 mod envelope;
 mod file;
 mod matrix_change;

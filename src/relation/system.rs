@@ -1,7 +1,8 @@
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::distances::{Rows, Tabled};
 use super::{Envelope, Error, OppositeSolutions, PartialSystem, nearly_equal};
 
 /// Which of the two kinds of product a system is about.
@@ -21,7 +22,8 @@ pub enum Composition {
 /// [−1, 0], exactly. Comments and private names speak of min-max.
 #[derive(Debug, Clone)]
 pub struct System<'a> {
-    pub(super) matrix: ArrayView2<'a, f32>,
+    /// In standard layout, borrowed if it came so.
+    pub(super) matrix: CowArray<'a, f32, Ix2>,
     /// The right-hand side, signed.
     pub(super) rhs: Array1<f32>,
     pub(super) composition: Composition,
@@ -40,7 +42,7 @@ pub struct Approximation {
     pub solution: Array1<f32>,
 }
 
-/// Rows a thread takes at once: with some tens of columns they fill about half an L2 cache.
+/// The most rows a thread takes at once: with some tens of columns they fill half an L2 cache.
 const ROWS_PER_TASK: usize = 4096;
 
 impl<'a> System<'a> {
@@ -89,7 +91,7 @@ impl<'a> System<'a> {
     ) -> Result<Self, Error> {
         check_vector("the right-hand side", matrix.nrows(), rhs)?;
         let rhs = rhs.mapv(|degree| composition.sign() * degree);
-        Ok(Self { matrix, rhs, composition, tolerance: 0.0 })
+        Ok(Self { matrix: standard(matrix), rhs, composition, tolerance: 0.0 })
     }
 
     /// Counts degrees as equal in ε(γ, y) when they differ by at most this share of the greater.
@@ -181,14 +183,11 @@ impl<'a> System<'a> {
     /// exactly when all are 0.
     pub fn row_distances(&self) -> Array1<f32> {
         let envelopes = self.envelopes();
-        let mut distances = Array1::zeros(self.rows());
-        let tasks = distances.axis_chunks_iter_mut(Axis(0), ROWS_PER_TASK).into_par_iter();
-        tasks.zip(self.row_chunks()).for_each(|(mut distances, (matrix, rhs))| {
-            for ((distance, row), &y) in distances.iter_mut().zip(matrix.outer_iter()).zip(rhs) {
-                *distance = row_distance(row, y, &envelopes, self.composition);
-            }
-        });
-        distances
+        let tabled = Tabled::new(&envelopes, self.rows(), self.composition);
+        let mut distances = vec![0.0; self.rows()];
+        let tasks = distances.par_chunks_mut(self.rows_per_task()).zip(self.blocks());
+        tasks.for_each(|(distances, rows)| tabled.distances(rows, distances));
+        distances.into()
     }
 
     /// ∇: the Chebyshev distance from the right-hand side to the nearest consistent one.
@@ -237,25 +236,15 @@ impl<'a> System<'a> {
     }
 
     pub(super) fn envelopes(&self) -> Vec<Envelope> {
-        let empty = || vec![Envelope::default(); self.columns()];
-        let sign = self.composition.sign();
-        let take_in = |mut envelopes: Vec<Envelope>, (matrix, rhs): (ArrayView2<f32>, ArrayView1<f32>)| {
-            for (row, &y) in matrix.outer_iter().zip(rhs) {
-                for (envelope, &gamma) in envelopes.iter_mut().zip(row) {
-                    envelope.insert(y, sign * gamma);
-                }
-            }
-            envelopes
-        };
-        self.row_chunks().fold(empty, take_in).reduce(empty, merge)
+        self.blocks().map(Rows::envelopes).reduce_with(merge).expect("at least one row")
     }
 
     /// x_j = max_i ε(γ_ij, (y_i − distance)⁺), signed.
     pub(super) fn candidate(&self, distance: f32) -> Array1<f32> {
         let (sign, bottom, tolerance) = (self.composition.sign(), self.composition.bottom(), self.tolerance);
         let lowest = || Array1::from_elem(self.columns(), bottom);
-        let take_in = |mut x: Array1<f32>, (matrix, rhs): (ArrayView2<f32>, ArrayView1<f32>)| {
-            for (row, &y) in matrix.outer_iter().zip(rhs) {
+        let take_in = |mut x: Array1<f32>, rows: Rows| {
+            for (row, &y) in rows.matrix.chunks_exact(rows.columns).zip(rows.rhs) {
                 let y = (y - distance).max(bottom);
                 for (x, &gamma) in x.iter_mut().zip(row) {
                     let gamma = sign * gamma;
@@ -266,7 +255,7 @@ impl<'a> System<'a> {
             }
             x
         };
-        self.row_chunks().fold(lowest, take_in).reduce(lowest, |mut a, b| {
+        self.blocks().fold(lowest, take_in).reduce(lowest, |mut a, b| {
             a.zip_mut_with(&b, |a, &b| *a = a.max(b));
             a
         })
@@ -274,23 +263,35 @@ impl<'a> System<'a> {
 
     pub(super) fn signed_product(&self, x: &Array1<f32>) -> Array1<f32> {
         let (sign, top) = (self.composition.sign(), self.composition.top());
-        let mut product = Array1::zeros(self.rows());
-        let tasks = product.axis_chunks_iter_mut(Axis(0), ROWS_PER_TASK).into_par_iter();
-        tasks.zip(self.row_chunks()).for_each(|(mut product, (matrix, _))| {
-            for (out, row) in product.iter_mut().zip(matrix.outer_iter()) {
+        let mut product = vec![top; self.rows()];
+        product.par_chunks_mut(self.rows_per_task()).zip(self.blocks()).for_each(|(product, rows)| {
+            for (out, row) in product.iter_mut().zip(rows.matrix.chunks_exact(rows.columns)) {
                 *out = row.iter().zip(x).fold(top, |least, (&gamma, &x)| {
                     let greater = if sign * gamma > x { sign * gamma } else { x };
                     if greater < least { greater } else { least }
                 });
             }
         });
-        product
+        product.into()
     }
 
-    fn row_chunks(&self) -> impl IndexedParallelIterator<Item = (ArrayView2<'_, f32>, ArrayView1<'_, f32>)> {
-        let matrix = self.matrix.axis_chunks_iter(Axis(0), ROWS_PER_TASK).into_par_iter();
-        matrix.zip(self.rhs.axis_chunks_iter(Axis(0), ROWS_PER_TASK).into_par_iter())
+    /// Few enough that all threads have work.
+    fn rows_per_task(&self) -> usize {
+        (self.rows() / (2 * rayon::current_num_threads())).clamp(256, ROWS_PER_TASK)
     }
+
+    fn blocks(&self) -> impl IndexedParallelIterator<Item = Rows<'_>> {
+        let matrix = self.matrix.as_slice().expect("standard layout");
+        let rhs = self.rhs.as_slice().expect("standard layout");
+        let (columns, composition) = (self.columns(), self.composition);
+        let rows = self.rows_per_task();
+        let blocks = matrix.par_chunks(rows * columns).zip(rhs.par_chunks(rows));
+        blocks.map(move |(matrix, rhs)| Rows { matrix, rhs, columns, composition })
+    }
+}
+
+fn standard(matrix: ArrayView2<'_, f32>) -> CowArray<'_, f32, Ix2> {
+    if matrix.is_standard_layout() { matrix.into() } else { matrix.as_standard_layout().into_owned().into() }
 }
 
 pub(super) fn merge(mut into: Vec<Envelope>, from: Vec<Envelope>) -> Vec<Envelope> {
