@@ -59,6 +59,26 @@ fn conformance_in_parallel_and_alone() {
 }
 
 #[test]
+fn conformance_of_the_formula() {
+    conformance(|name, system, case| {
+        let (gamma, y) = (matrix(&case["matrix"]), floats(&case["rhs"]));
+        // The dual system has the same distances.
+        let flip = |x: f32| if composition(case) == Composition::MaxMin { 1.0 - x } else { x };
+        let (gamma, y) = (gamma.mapv(flip), y.into_iter().map(flip).collect::<Vec<_>>());
+        let distances: Vec<f32> = (0..y.len()).map(|i| distance_by_formula(&gamma, &y, i)).collect();
+        assert_eq!(distances, floats(&case["row_distances"]), "{name}");
+        assert_eq!(distances, system.row_distances().to_vec(), "{name}");
+    });
+}
+
+/// ∇_i = min_j max((γ_ij − y_i)⁺, max_k min((y_k − y_i)⁺/2, (y_k − γ_kj)⁺)).
+fn distance_by_formula(gamma: &Array2<f32>, y: &[f32], i: usize) -> f32 {
+    let f = |j: usize, k: usize| ((y[k] - y[i]).max(0.0) / 2.0).min((y[k] - gamma[(k, j)]).max(0.0));
+    let column = |j: usize| (0..y.len()).map(|k| f(j, k)).fold((gamma[(i, j)] - y[i]).max(0.0), f32::max);
+    (0..gamma.ncols()).map(column).fold(1.0, f32::min)
+}
+
+#[test]
 fn conformance_of_streamed_rows() {
     conformance(|name, system, case| {
         let (matrix, rhs) = (matrix(&case["matrix"]), floats(&case["rhs"]));
@@ -242,10 +262,8 @@ proptest! {
     #[test]
     fn distances_follow_the_formula((gamma, y) in on_grid(200, 1..60, 1..8)) {
         let system = System::min_max(gamma.view(), y.view()).unwrap();
-        let f = |j: usize, u: f32| (0..y.len()).map(|k| ((y[k] - u).max(0.0) / 2.0).min((y[k] - gamma[(k, j)]).max(0.0))).fold(0.0, f32::max);
         for (i, distance) in system.row_distances().iter().enumerate() {
-            let column = |j: usize| (gamma[(i, j)] - y[i]).max(0.0).max(f(j, y[i]));
-            prop_assert_eq!(*distance, (0..gamma.ncols()).map(column).fold(1.0, f32::min));
+            prop_assert_eq!(*distance, distance_by_formula(&gamma, y.as_slice().unwrap(), i));
         }
         let approximation = system.approximation();
         prop_assert!((gap(approximation.rhs.as_slice().unwrap(), y.as_slice().unwrap()) - approximation.distance).abs() < 1e-6);

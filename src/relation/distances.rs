@@ -178,9 +178,9 @@ fn row_distances(tabled: &Tabled, rows: Rows, distances: &mut [f32]) {
         let mut least = [top - y; LANES];
         let whole = columns - columns % LANES;
         for first in (0..whole).step_by(LANES) {
-            for lane in 0..LANES {
+            for (lane, least) in least.iter_mut().enumerate() {
                 let value = value(first + lane);
-                least[lane] = if value < least[lane] { value } else { least[lane] };
+                *least = if value < *least { value } else { *least };
             }
         }
         let mut least = least.into_iter().fold(top - y, f32::min);
