@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use ndarray::{Array2, ArrayView2};
 use pinesy::inference::{Engine, Parameters, RuleSetParameters};
-use pinesy::learning::{Examples, LearningConfig, Target, learn};
+use pinesy::learning::{Examples, LearningConfig, Target, ThresholdSearch, learn, search_thresholds};
 use pinesy::possibility::{Attribute, Domain, Transform, Value};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use serde_json::Value as Json;
@@ -197,6 +197,39 @@ impl Run {
         (!tied).then(|| probabilities.iter().map(|p| self.transform.possibility(p).unwrap()).collect())
     }
 
+    /// Examples with the true values of all attributes as targets.
+    fn examples(&self, which: &str) -> Examples {
+        let rows = list(&self.json[which]);
+        let k = self.k;
+        let probabilities = |row: usize, j: usize| floats(&rows[row]["digits"][j]["probdist"]);
+        let columns: Vec<(String, Array2<f32>)> = (0..2 * k)
+            .map(|j| {
+                let degrees = |row| self.transform.possibility(&probabilities(row, j)).unwrap();
+                let degrees: Vec<Vec<f32>> = (0..rows.len()).map(degrees).collect();
+                (format!("a{}", j + 1), Array2::from_shape_fn((rows.len(), 10), |(row, d)| degrees[row][d]))
+            })
+            .collect();
+        let label = |row: usize, j: usize| rows[row]["digits"][j]["label"].as_u64().unwrap() as usize;
+        // Sum of position j (from 0) with what comes from the right.
+        let total = |row: usize, j: usize| {
+            (j..k).rev().fold((0, 0), |(_, carry), i| {
+                let total = label(row, i) + label(row, k + i) + carry;
+                (total, total / 10)
+            })
+        };
+        let mut examples = Examples::new(&self.engine, &views(&columns)).unwrap();
+        let targets =
+            |value: &dyn Fn(usize) -> usize| (0..rows.len()).map(|row| Some(Target::Value(value(row)))).collect();
+        for j in 0..k {
+            let pair = |row| 10 * label(row, j) + label(row, k + j);
+            let added = |row| if j + 1 < k { 2 * pair(row) + total(row, j + 1).1 } else { pair(row) };
+            examples = examples.with_targets(&format!("c{}", j + 1), targets(&added)).unwrap();
+            examples = examples.with_targets(&format!("w{}", j + 1), targets(&|row| total(row, j).1)).unwrap();
+            examples = examples.with_targets(&format!("y{}", j + 1), targets(&|row| total(row, j).0 % 10)).unwrap();
+        }
+        examples.with_targets("y0", targets(&|row| total(row, 0).1)).unwrap()
+    }
+
     /// Their parameters, in our order of rules.
     fn their_parameters(&self) -> Parameters {
         let reorder = |name: &str, values: Vec<f32>| -> Vec<f32> {
@@ -240,21 +273,7 @@ fn whole_run_k1_antipignistic() {
     assert_eq!(run.compare_inference(), 50);
 
     // Learning on the same 40 sums, without thresholds.
-    let train = list(&run.json["train_examples"]);
-    let digits: Vec<Vec<Vec<f32>>> = train.iter().map(|e| run.digits(e).unwrap()).collect();
-    let column = |j: usize| Array2::from_shape_fn((train.len(), 10), |(row, d)| digits[row][j][d]);
-    let (a1, a2) = (column(0), column(1));
-    let label = |e: &Json, j: usize| e["digits"][j]["label"].as_u64().unwrap() as usize;
-    let targets = |value: &dyn Fn(usize, usize) -> usize| {
-        train.iter().map(|e| Some(Target::Value(value(label(e, 0), label(e, 1))))).collect::<Vec<_>>()
-    };
-    let examples = Examples::new(&run.engine, &[("a1", a1.view()), ("a2", a2.view())])
-        .unwrap()
-        .with_targets("c1", targets(&|a, b| 10 * a + b))
-        .and_then(|e| e.with_targets("w1", targets(&|a, b| (a + b) / 10)))
-        .and_then(|e| e.with_targets("y1", targets(&|a, b| (a + b) % 10)))
-        .and_then(|e| e.with_targets("y0", targets(&|a, b| (a + b) / 10)))
-        .unwrap();
+    let examples = run.examples("train_examples");
     let (parameters, report) = learn(&examples, &LearningConfig::default().with_tolerance(1e-3)).unwrap();
     let theirs = run.their_parameters();
     for set in &report.rule_sets {
@@ -276,4 +295,28 @@ fn whole_run_k2_minimum_specificity() {
     // Sums with tied probabilities are left out: theirs depends there on the order of sorting.
     let compared = Run::read("add_k2_m2_small40_thr1_soft").compare_inference();
     assert!(compared >= 10, "{compared}");
+}
+
+#[test]
+fn threshold_search_of_a_whole_run() {
+    let run = Run::read("add_k2_m2_small40_thr1_soft");
+    let (train, validation) = (run.examples("train_examples"), run.examples("valid_examples"));
+    let search = ThresholdSearch::paper_normal();
+    assert_close("grid", &search.grid.values(), &floats(&run.json["threshold_grid"]), NOISE);
+    let (parameters, report) = search_thresholds(&train, &validation, 1e-3, &search).unwrap();
+    assert_close("accuracy", &[report.accuracy as f32], &[0.01 * number(&run.json["first_pass"]["accuracy_valid"])], NOISE);
+    // Their groups c_tuples, carry, y_outputs are our c, w, y.
+    let thresholds: Vec<f32> = ["c", "w", "y"].iter().map(|group| report.thresholds[*group]).collect();
+    assert_close("thresholds", &thresholds, &floats(&run.json["thresholds"]), NOISE);
+    // Theirs ends with a pass that only repeats the best thresholds.
+    assert_eq!(report.trials.len(), list(&run.json["passes"]).len() - 1);
+    let theirs = &run.json["final"]["rules"];
+    for set in &report.learning.rule_sets {
+        let their_set = &theirs[format!("{}_{}", &set.attribute[..1], &set.attribute[1..])];
+        assert_eq!(set.kept as u64, their_set["kept"].as_u64().unwrap(), "{}", set.attribute);
+        assert_close("∇", &[set.chebyshev_distance], &[number(&their_set["nabla"])], 1e-3);
+        // Every s and r is 0 there, ours may differ by the early stop in their ∇.
+        let ours = &parameters.parameters[&set.attribute];
+        assert!(ours.s.iter().chain(&ours.r).all(|&x| x < 1e-3), "{}", set.attribute);
+    }
 }

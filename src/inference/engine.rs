@@ -171,6 +171,10 @@ impl Engine {
         Some((s, r))
     }
 
+    pub(crate) fn stage_parameters(&self, stage: usize) -> &RuleSetParameters {
+        &self.parameters[stage]
+    }
+
     /// The place in the cascade of the rule set on an attribute.
     pub(crate) fn stage(&self, name: &str) -> Result<usize, Error> {
         let position = self.base().position(name);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::rule_set::{Block, learn_rule_set};
 use super::{Error, Examples, LearningConfig, LearningReport, RuleSetReport};
-use crate::inference::{LANES, Lane, Parameters, RuleSetParameters};
+use crate::inference::{LANES, Lane, Parameters, Program, RuleSetParameters, Scratch};
 
 /// Learns the parameters of every rule set, in cascade order, each from the examples that have a
 /// target for it and from what the rule sets before it, once learned, infer.
@@ -16,23 +16,22 @@ use crate::inference::{LANES, Lane, Parameters, RuleSetParameters};
 /// its range.
 pub fn learn(examples: &Examples, config: &LearningConfig) -> Result<(Parameters, LearningReport), Error> {
     config.check()?;
+    learn_choosing(examples, config.tolerance, |_, _| config.threshold)
+}
+
+/// [`learn`] with a threshold for each rule set, chosen when it is reached: `choose` gets its
+/// place in the cascade and the least distance of an example by itself.
+pub(super) fn learn_choosing(
+    examples: &Examples,
+    tolerance: f32,
+    mut choose: impl FnMut(usize, f32) -> Option<f32>,
+) -> Result<(Parameters, LearningReport), Error> {
     let start = Instant::now();
     let program = Arc::clone(examples.engine.program());
     let mut parameters = Parameters::default();
     let mut report = LearningReport::default();
-    let width = program.input_width();
-    let rows = examples.batch.rows.as_slice().expect("batches are in standard layout");
     // Π of every proposition read so far, block by block.
-    let mut read: Vec<Vec<[Lane; 2]>> = rows
-        .par_chunks(LANES * width)
-        .map_init(
-            || program.scratch(),
-            |scratch, rows| {
-                program.read_inputs(rows, scratch);
-                scratch.read.clone()
-            },
-        )
-        .collect();
+    let mut read = read_inputs(examples);
     for (i, stage) in program.stages.iter().enumerate() {
         let begun = Instant::now();
         let name = program.base.attributes()[stage.attribute].name();
@@ -40,34 +39,17 @@ pub fn learn(examples: &Examples, config: &LearningConfig) -> Result<(Parameters
         if count == 0 {
             return Err(Error::NoTarget(name.to_owned()));
         }
-        let block = |(number, read): (usize, &mut Vec<[Lane; 2]>), scratch: &mut crate::inference::Scratch| {
-            mem::swap(&mut scratch.read, read);
-            stage.premises(scratch);
-            mem::swap(&mut scratch.read, read);
-            let (targets, present) = examples.block(i, number * LANES, &stage.structure.partition);
-            Block::new(&stage.structure, &scratch.levels, targets, present)
-        };
-        let blocks: Vec<Block> = read
-            .par_iter_mut()
-            .enumerate()
-            .map_init(|| program.scratch(), |scratch, item| block(item, scratch))
-            .collect();
-        let learned = learn_rule_set(&stage.structure, blocks, config);
+        let blocks = blocks(examples, i, &mut read);
+        let threshold = choose(i, least_distance(&blocks));
+        let config = LearningConfig { threshold, tolerance };
+        let learned = learn_rule_set(&stage.structure, blocks, &config);
         let set = RuleSetParameters { s: learned.s, r: learned.r };
-        read.par_iter_mut().for_each_init(
-            || program.scratch(),
-            |scratch, read| {
-                mem::swap(&mut scratch.read, read);
-                stage.premises(scratch);
-                stage.conclude(&set, scratch);
-                stage.publish(scratch);
-                mem::swap(&mut scratch.read, read);
-            },
-        );
+        conclude(&program, i, &set, &mut read);
         report.rule_sets.push(RuleSetReport {
             attribute: name.to_owned(),
             rules: stage.structure.rules,
             examples: count,
+            threshold,
             kept: learned.kept,
             worst_example: learned.worst_example,
             chebyshev_distance: learned.chebyshev_distance,
@@ -77,4 +59,46 @@ pub fn learn(examples: &Examples, config: &LearningConfig) -> Result<(Parameters
     }
     report.seconds = start.elapsed().as_secs_f64();
     Ok((parameters, report))
+}
+
+/// Π of every proposition on the inputs, block by block.
+pub(super) fn read_inputs(examples: &Examples) -> Vec<Vec<[Lane; 2]>> {
+    let program = examples.engine.program();
+    let rows = examples.batch.rows.as_slice().expect("batches are in standard layout");
+    let read = |scratch: &mut Scratch, rows: &[f32]| {
+        program.read_inputs(rows, scratch);
+        scratch.read.clone()
+    };
+    rows.par_chunks(LANES * program.input_width()).map_init(|| program.scratch(), read).collect()
+}
+
+/// The premises and targets of all examples for one rule set.
+pub(super) fn blocks(examples: &Examples, stage: usize, read: &mut [Vec<[Lane; 2]>]) -> Vec<Block> {
+    let program = examples.engine.program();
+    let set = &program.stages[stage];
+    let block = |scratch: &mut Scratch, (number, read): (usize, &mut Vec<[Lane; 2]>)| {
+        mem::swap(&mut scratch.read, read);
+        set.premises(scratch);
+        mem::swap(&mut scratch.read, read);
+        let (targets, present) = examples.block(stage, number * LANES, &set.structure.partition);
+        Block::new(&set.structure, &scratch.levels, targets, present)
+    };
+    read.par_iter_mut().enumerate().map_init(|| program.scratch(), block).collect()
+}
+
+/// Infers one rule set for all examples, for the premises of those after it.
+pub(super) fn conclude(program: &Program, stage: usize, parameters: &RuleSetParameters, read: &mut [Vec<[Lane; 2]>]) {
+    let set = &program.stages[stage];
+    let conclude = |scratch: &mut Scratch, read: &mut Vec<[Lane; 2]>| {
+        mem::swap(&mut scratch.read, read);
+        set.premises(scratch);
+        set.conclude(parameters, scratch);
+        set.publish(scratch);
+        mem::swap(&mut scratch.read, read);
+    };
+    read.par_iter_mut().for_each_init(|| program.scratch(), conclude);
+}
+
+fn least_distance(blocks: &[Block]) -> f32 {
+    blocks.iter().flat_map(Block::distances).map(|(_, distance)| distance).fold(f32::INFINITY, f32::min)
 }

@@ -74,6 +74,11 @@ impl Examples {
         self.batch.is_empty()
     }
 
+    /// What an example says about a rule set's attribute.
+    pub(super) fn target(&self, stage: usize, example: usize) -> Option<&Target> {
+        self.targets[stage].get(example)?.as_ref()
+    }
+
     /// The number of examples that have a target for a rule set.
     pub(super) fn count(&self, stage: usize) -> usize {
         self.targets[stage].iter().flatten().count()

@@ -35,13 +35,17 @@
 //! ```
 
 mod cascade;
+mod conflicts;
 mod examples;
 mod report;
 mod rule_set;
+mod search;
 
 pub use cascade::learn;
+pub use conflicts::{Conflict, KeptExamples, RuleSetConflicts, find_conflicts};
 pub use examples::{Examples, Target};
 pub use report::{LearningReport, RuleSetReport};
+pub use search::{SearchReport, ThresholdGrid, ThresholdSearch, Trial, score, search_thresholds};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +126,9 @@ pub enum Error {
     /// A rule set for which no example has a target.
     #[error("no example has a target for {0}: expected at least one")]
     NoTarget(String),
+    /// Examples that belong to another rule base than those they are used with.
+    #[error("examples for another rule base: expected the same rules")]
+    OtherRules,
     /// A setting outside its range.
     #[error("{0}: expected {1}")]
     Config(&'static str, &'static str),

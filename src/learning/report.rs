@@ -20,6 +20,8 @@ pub struct RuleSetReport {
     pub rules: usize,
     /// Examples with a target for it.
     pub examples: usize,
+    /// The threshold used; none keeps every example.
+    pub threshold: Option<f32>,
     /// Examples kept: those whose own distance is below the threshold.
     pub kept: usize,
     /// The greatest distance of one example by itself, kept or not.

@@ -37,6 +37,21 @@ impl Block {
         Self { levels, tops, targets, distances, present }
     }
 
+    /// The lanes that hold an example with a target, and its distance by itself.
+    pub fn distances(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+        (0..LANES).filter(|&lane| self.present[lane]).map(|lane| (lane, self.distances[lane]))
+    }
+
+    /// The rule that holds an example's target down most: that leaves the atom with the highest
+    /// target the least possible.
+    pub fn opposing_rule(&self, structure: &Structure, lane: usize) -> usize {
+        let target = |atom: &usize| self.targets[*atom][lane];
+        let atom = (0..self.targets.len()).reduce(|a, b| if target(&b) > target(&a) { b } else { a }).expect("an atom");
+        let selectors = &structure.selectors[atom * structure.rules..(atom + 1) * structure.rules];
+        let level = |rule: &usize| self.levels[selectors[*rule] as usize][lane];
+        (0..structure.rules).reduce(|a, b| if level(&b) < level(&a) { b } else { a }).expect("a rule")
+    }
+
     fn keeps(&self, lane: usize, config: &LearningConfig) -> bool {
         self.present[lane] && config.threshold.is_none_or(|threshold| self.distances[lane] < threshold)
     }

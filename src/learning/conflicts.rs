@@ -1,0 +1,100 @@
+use serde::{Deserialize, Serialize};
+
+use super::Examples;
+use super::cascade::{blocks, conclude, read_inputs};
+use crate::inference::LANES;
+
+/// An example whose target contradicts what the rules infer from its inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The example's position, from 0.
+    pub example: usize,
+    /// Its own Chebyshev distance: how far its targets are from any that the rules can give.
+    pub distance: f32,
+    /// The rule that holds its target down most.
+    pub rule: String,
+}
+
+/// How many examples a threshold keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct KeptExamples {
+    /// A distance that occurs among the examples: any threshold above it, and not above the next,
+    /// keeps the same.
+    pub distance: f32,
+    /// Examples of at most that distance.
+    pub kept: usize,
+}
+
+/// The conflicts of one rule set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleSetConflicts {
+    /// The attribute concluded on.
+    pub attribute: String,
+    /// Examples with a target, for every possible threshold: distances rising. The worst error
+    /// tolerated against the examples kept.
+    pub trade_off: Vec<KeptExamples>,
+    /// Examples whose distance is above 0, worst first.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Finds the examples that contradict the rules, rule set by rule set in cascade order, with the
+/// parameters of the examples' engine.
+///
+/// A mislabelled example is a conflict of a distance near 1 as soon as its inputs are read with
+/// some certainty, so the list is a list of probable label errors (or of inputs misread).
+///
+/// ```
+/// use ndarray::array;
+/// use pinesy::inference::Engine;
+/// use pinesy::learning::{Examples, Target, find_conflicts};
+/// use pinesy::possibility::{Attribute, Domain};
+/// use pinesy::rules::{Condition, Rule, RuleBase};
+///
+/// let two = || Domain::integers(0..=1);
+/// let base = RuleBase::builder()
+///     .attribute(Attribute::new("a", two()?)?)
+///     .attribute(Attribute::new("b", two()?)?)
+///     .rule(Rule::new("b is a").when(Condition::is("a", 1)).then(Condition::is("b", 1)))
+///     .build()?;
+/// let inputs = array![[1.0, 0.1], [0.1, 1.0], [0.1, 1.0]];
+/// let labels = [0, 1, 0].map(|label| Some(Target::Value(label))); // the last one is wrong
+/// let examples =
+///     Examples::new(&Engine::certain(&base), &[("a", inputs.view())])?.with_targets("b", labels.to_vec())?;
+/// let worst = &find_conflicts(&examples)[0].conflicts[0];
+/// assert_eq!((worst.example, worst.rule.as_str()), (2, "b is a"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn find_conflicts(examples: &Examples) -> Vec<RuleSetConflicts> {
+    let program = examples.engine.program();
+    let mut read = read_inputs(examples);
+    let mut found = Vec::new();
+    for (i, stage) in program.stages.iter().enumerate() {
+        let rules = program.base.rule_sets()[i].rules();
+        let mut distances = Vec::new();
+        let mut conflicts = Vec::new();
+        for (number, block) in blocks(examples, i, &mut read).iter().enumerate() {
+            for (lane, distance) in block.distances() {
+                distances.push(distance);
+                if distance > 0.0 {
+                    let rule = rules[block.opposing_rule(&stage.structure, lane)].name().to_owned();
+                    conflicts.push(Conflict { example: number * LANES + lane, distance, rule });
+                }
+            }
+        }
+        conflicts.sort_by(|a, b| b.distance.total_cmp(&a.distance).then(a.example.cmp(&b.example)));
+        let attribute = program.base.attributes()[stage.attribute].name().to_owned();
+        found.push(RuleSetConflicts { attribute, trade_off: trade_off(distances), conflicts });
+        conclude(program, i, examples.engine.stage_parameters(i), &mut read);
+    }
+    found
+}
+
+fn trade_off(mut distances: Vec<f32>) -> Vec<KeptExamples> {
+    distances.sort_by(f32::total_cmp);
+    let mut kept = 0;
+    let equal = |group: &[f32]| {
+        kept += group.len();
+        KeptExamples { distance: group[0], kept }
+    };
+    distances.chunk_by(|a, b| a == b).map(equal).collect()
+}

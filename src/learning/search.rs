@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::cascade::learn_choosing;
+use super::{Error, Examples, LearningReport, Target};
+use crate::inference::{Engine, Parameters};
+use crate::possibility::decide;
+
+/// The thresholds a search tries: (i/steps)^power · (1 + margin) for i = 1 … steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdGrid {
+    /// Number of thresholds (n in the paper).
+    pub steps: usize,
+    /// Exponent (p in the paper): the greater, the denser the grid near 0.
+    pub power: u32,
+    /// Relative margin (ε in the paper), which lifts the last threshold above every distance.
+    pub margin: f64,
+}
+
+impl ThresholdGrid {
+    /// The thresholds, rising.
+    pub fn values(&self) -> Vec<f32> {
+        let threshold = |i: usize| (i as f64 / self.steps as f64).powi(self.power as i32) * (1.0 + self.margin);
+        (1..=self.steps).map(|i| threshold(i) as f32).collect()
+    }
+}
+
+/// The search for thresholds of Baaj & Marquis 2025, section 5: first the least threshold of the
+/// grid that keeps an example of every rule set, then, group of rule sets after group in cascade
+/// order, higher ones as long as they make the rules decide more validation examples rightly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdSearch {
+    /// The thresholds tried.
+    pub grid: ThresholdGrid,
+    /// The least gain in validation accuracy that counts as one. Default 0.0001.
+    pub min_improvement: f64,
+    /// Trials without gain after which a group's search ends. Default 1, as in the public
+    /// implementation's runs.
+    pub patience: usize,
+}
+
+impl ThresholdSearch {
+    /// The paper's normal setting: n = 30, p = 5, ε = 0.001.
+    pub fn paper_normal() -> Self {
+        Self::with_power(5)
+    }
+
+    /// The paper's setting for few training data: n = 30, p = 2, ε = 0.001.
+    pub fn paper_low_data() -> Self {
+        Self::with_power(2)
+    }
+
+    fn with_power(power: u32) -> Self {
+        Self { grid: ThresholdGrid { steps: 30, power, margin: 1e-3 }, min_improvement: 1e-4, patience: 1 }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let ThresholdGrid { steps, power, margin } = self.grid;
+        if !(1..=100_000).contains(&steps)
+            || !(1..=100).contains(&power)
+            || !(0.0..=1.0).contains(&margin)
+            || margin == 0.0
+        {
+            return Err(Error::Config(
+                "grid",
+                "1 to 100000 steps, a power from 1 to 100, a margin above 0 and at most 1",
+            ));
+        }
+        if !(self.min_improvement >= 0.0) || self.patience == 0 {
+            return Err(Error::Config("search", "a least improvement from 0 up and a patience of at least 1"));
+        }
+        Ok(())
+    }
+}
+
+/// One attempt of a threshold search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The group whose threshold was tried; none for the first attempt.
+    pub group: Option<String>,
+    /// The threshold of every group.
+    pub thresholds: BTreeMap<String, f32>,
+    /// Share of the validation examples decided rightly.
+    pub accuracy: f64,
+}
+
+/// What a threshold search did. Prints as a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchReport {
+    /// All attempts in order.
+    pub trials: Vec<Trial>,
+    /// The thresholds chosen, by group.
+    pub thresholds: BTreeMap<String, f32>,
+    /// The validation accuracy they give.
+    pub accuracy: f64,
+    /// The learning with these thresholds.
+    pub learning: LearningReport,
+}
+
+impl fmt::Display for SearchReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (group, threshold) in &self.thresholds {
+            writeln!(f, "threshold of {group}: {threshold:.3e}")?;
+        }
+        writeln!(f, "validation accuracy {:.2} %, {} trials", 100.0 * self.accuracy, self.trials.len())?;
+        write!(f, "{}", self.learning)
+    }
+}
+
+/// The group of a rule set: its attribute's name without the digits at its end, so that `y0`,
+/// `y1`, … share a threshold.
+fn group(attribute: &str) -> &str {
+    let stem = attribute.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.is_empty() { attribute } else { stem }
+}
+
+/// Learns with thresholds chosen on validation examples.
+///
+/// # Errors
+/// As [`learn`](super::learn) and [`score`]; [`Error::OtherRules`] if the validation examples
+/// were made for other rules.
+pub fn search_thresholds(
+    train: &Examples,
+    validation: &Examples,
+    tolerance: f32,
+    search: &ThresholdSearch,
+) -> Result<(Parameters, SearchReport), Error> {
+    search.check()?;
+    if train.engine.base() != validation.engine.base() {
+        return Err(Error::OtherRules);
+    }
+    let base = train.engine.base();
+    let grid = search.grid.values();
+    let group_of: Vec<&str> = base.rule_sets().iter().map(|set| group(base.conclusion(set).name())).collect();
+    let mut order: Vec<&str> = Vec::new();
+    for name in &group_of {
+        if !order.contains(name) {
+            order.push(name);
+        }
+    }
+    // Positions in the grid, by group. The last one keeps every example.
+    let mut at: BTreeMap<&str, usize> = order.iter().map(|name| (*name, 0)).collect();
+    let named = |at: &BTreeMap<&str, usize>| at.iter().map(|(name, i)| ((*name).to_owned(), grid[*i])).collect();
+    // A group's threshold rises from rule set to rule set until each keeps an example.
+    let first = learn_choosing(train, tolerance, |stage, least| {
+        let position = at.get_mut(group_of[stage]).expect("every set has a group");
+        *position = (*position).max(grid.partition_point(|&threshold| threshold <= least).min(grid.len() - 1));
+        Some(grid[*position])
+    })?;
+    let accuracy_of = |parameters: &Parameters| {
+        let engine = validation.engine.with_parameters(parameters).expect("parameters of the same rules");
+        score(&engine, validation)
+    };
+    let mut best = accuracy_of(&first.0)?;
+    let mut trials = vec![Trial { group: None, thresholds: named(&at), accuracy: best }];
+    for name in order {
+        let (mut tried, mut failures) = (at.clone(), 0);
+        while failures < search.patience && tried[name] + 1 < grid.len() {
+            *tried.get_mut(name).expect("a group") += 1;
+            let (parameters, _) = learn_choosing(train, tolerance, |stage, _| Some(grid[tried[group_of[stage]]]))?;
+            let accuracy = accuracy_of(&parameters)?;
+            trials.push(Trial { group: Some(name.to_owned()), thresholds: named(&tried), accuracy });
+            if accuracy >= best + search.min_improvement && accuracy > best {
+                (best, failures) = (accuracy, 0);
+                at.clone_from(&tried);
+            } else {
+                failures += 1;
+            }
+        }
+    }
+    let (parameters, learning) = learn_choosing(train, tolerance, |stage, _| Some(grid[at[group_of[stage]]]))?;
+    Ok((parameters, SearchReport { trials, thresholds: named(&at), accuracy: best, learning }))
+}
+
+/// The share of examples of which every final attribute (concluded on, read by no rule) that has
+/// a crisp target is decided uniquely and rightly.
+///
+/// # Errors
+/// [`Error::NoTarget`] if no example has a crisp target for a final attribute,
+/// [`Error::OtherRules`] if the examples were made for other rules than the engine's.
+pub fn score(engine: &Engine, examples: &Examples) -> Result<f64, Error> {
+    let base = engine.base();
+    if base != examples.engine.base() {
+        return Err(Error::OtherRules);
+    }
+    let is_read = |attribute: usize| {
+        base.rule_sets()
+            .iter()
+            .flat_map(|set| set.rules())
+            .flat_map(|rule| rule.premise())
+            .any(|p| p.attribute() == attribute)
+    };
+    let last: Vec<usize> = (0..base.rule_sets().len()).filter(|&i| !is_read(base.rule_sets()[i].attribute())).collect();
+    let names: Vec<&str> = last.iter().map(|&i| base.conclusion(&base.rule_sets()[i]).name()).collect();
+    let inferred = engine.infer_batch(&examples.batch, &names)?;
+    let (mut judged, mut right) = (0, 0);
+    for example in 0..examples.len() {
+        let verdict = |(stage, name): (&usize, &&str)| match examples.target(*stage, example)? {
+            Target::Value(position) => {
+                let degrees = inferred.get(name).expect("asked for").row(example).to_vec();
+                Some(decide(&degrees).unique() == Some(*position))
+            }
+            Target::Degrees(_) => None,
+        };
+        let verdicts: Vec<bool> = last.iter().zip(&names).filter_map(verdict).collect();
+        judged += usize::from(!verdicts.is_empty());
+        right += usize::from(!verdicts.is_empty() && verdicts.iter().all(|&right| right));
+    }
+    if judged == 0 {
+        return Err(Error::NoTarget(names.join(", ")));
+    }
+    Ok(right as f64 / judged as f64)
+}
