@@ -146,7 +146,7 @@ fn usage_errors_exit_with_2() {
     );
     assert!(
         fails(2, &["learn", RULES, "--out", "x", "--threshold", "-1", "-"], "")
-            .contains("expected none or a number above 0")
+            .contains("expected none, auto or a number above 0")
     );
 }
 
@@ -262,4 +262,49 @@ fn solve_reads_csv_and_npy() {
     );
     let (_folder, wrong) = with_file("s.json", br#"{"matrix":[[0.5]]}"#);
     assert!(fails(1, &["solve", &wrong], "").contains("missing field `rhs` at line 1 column 18"));
+}
+
+#[test]
+fn learn_searches_thresholds_and_lists_conflicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut lines: Vec<Json> = (0..100).map(|i| example(i / 10, i % 10)).collect();
+    std::fs::write(path("v.jsonl"), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    // 3 + 4 was written down as 3 + 5.
+    lines[34]["targets"] = example(3, 5)["targets"].clone();
+    std::fs::write(path("e.jsonl"), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let arguments = |more: &[&'static str]| -> Vec<String> {
+        let mut all =
+            ["learn", RULES, "--out", &path("p.json"), "--report", &path("r.json"), "--conflicts", &path("c.jsonl")]
+                .map(str::to_owned)
+                .to_vec();
+        all.extend(more.iter().map(|argument| (*argument).to_owned()));
+        all
+    };
+    let run = |arguments: Vec<String>, examples: &str| {
+        let all: Vec<&str> = arguments.iter().map(String::as_str).chain([examples]).collect();
+        pinesy(&all, "")
+    };
+    let without = run(arguments(&["--threshold", "auto"]), &path("e.jsonl"));
+    assert_eq!(without.status.code(), Some(1));
+    assert!(String::from_utf8(without.stderr).unwrap().contains("expected --validation V.jsonl"));
+
+    let mut with = arguments(&["--threshold", "auto", "--paper", "low-data", "--validation"]);
+    with.push(path("v.jsonl"));
+    let output = run(with, &path("e.jsonl"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
+    assert_eq!(report["accuracy"], 1.0);
+    assert_eq!(report["learning"]["rule_sets"][0]["kept"], 99, "the wrong example is dropped");
+    let conflicts = std::fs::read_to_string(path("c.jsonl")).unwrap();
+    let first: Json = serde_json::from_str(conflicts.lines().next().unwrap()).unwrap();
+    assert_eq!(first["attribute"], "c1");
+    assert_eq!(first["trade_off"], json!([{"distance": 0.0, "kept": 99}, {"distance": 1.0, "kept": 100}]));
+    assert_eq!(first["conflicts"], json!([{"example": 34, "distance": 1.0, "rule": "if a2 == 4 then c1[1] == 4"}]));
+
+    let mut fixed = arguments(&["--threshold", "0.5", "--validation"]);
+    fixed.push(path("v.jsonl"));
+    assert!(run(fixed, &path("e.jsonl")).status.success());
+    let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
+    assert_eq!(report["validation_accuracy"], 1.0);
 }

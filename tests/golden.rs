@@ -304,7 +304,12 @@ fn threshold_search_of_a_whole_run() {
     let search = ThresholdSearch::paper_normal();
     assert_close("grid", &search.grid.values(), &floats(&run.json["threshold_grid"]), NOISE);
     let (parameters, report) = search_thresholds(&train, &validation, 1e-3, &search).unwrap();
-    assert_close("accuracy", &[report.accuracy as f32], &[0.01 * number(&run.json["first_pass"]["accuracy_valid"])], NOISE);
+    assert_close(
+        "accuracy",
+        &[report.accuracy as f32],
+        &[0.01 * number(&run.json["first_pass"]["accuracy_valid"])],
+        NOISE,
+    );
     // Their groups c_tuples, carry, y_outputs are our c, w, y.
     let thresholds: Vec<f32> = ["c", "w", "y"].iter().map(|group| report.thresholds[*group]).collect();
     assert_close("thresholds", &thresholds, &floats(&run.json["thresholds"]), NOISE);

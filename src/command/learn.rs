@@ -1,8 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use pinesy::inference::Engine;
-use pinesy::learning::{Examples, LearningConfig, Target, learn};
+use clap::{Args, ValueEnum};
+use pinesy::inference::{Engine, Parameters};
+use pinesy::learning::{
+    Examples, LearningConfig, Target, ThresholdSearch, find_conflicts, learn, score, search_thresholds,
+};
 use pinesy::possibility::{Attribute, Value};
 use pinesy::whole_file;
 use serde::{Deserialize, Serialize};
@@ -22,9 +24,20 @@ pub struct Learn {
     rules: Rules,
     #[command(flatten)]
     reading: Reading,
-    /// Keep only examples whose own Chebyshev distance is below this; `none` keeps all.
+    /// Keep only examples whose own Chebyshev distance is below this; `none` keeps all; `auto`
+    /// searches for the thresholds that do best on --validation.
     #[arg(long, default_value = "none", allow_negative_numbers = true, value_parser = parse_threshold)]
     threshold: Threshold,
+    /// Validation examples (JSON lines), for `--threshold auto` and to report the accuracy.
+    #[arg(long, value_name = "V.jsonl")]
+    validation: Option<PathBuf>,
+    /// Which of the paper's settings `--threshold auto` searches with.
+    #[arg(long, value_enum, default_value_t = Paper::Normal)]
+    paper: Paper,
+    /// Where to write the examples that contradict the rules, worst first, and what each threshold
+    /// would keep (JSON lines, one a rule set). Examples are numbered from 0.
+    #[arg(long, value_name = "C.jsonl")]
+    conflicts: Option<PathBuf>,
     /// Degrees that differ by at most this share count as equal.
     #[arg(long, default_value_t = 0.0)]
     tolerance: f32,
@@ -39,15 +52,25 @@ pub struct Learn {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Threshold(Option<f32>);
+enum Threshold {
+    Fixed(Option<f32>),
+    Auto,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Paper {
+    /// Thresholds (i/30)⁵, dense near 0.
+    Normal,
+    /// Thresholds (i/30)², for few examples.
+    LowData,
+}
 
 fn parse_threshold(text: &str) -> Result<Threshold, String> {
-    if text == "none" {
-        return Ok(Threshold(None));
-    }
-    match text.parse::<f32>() {
-        Ok(threshold) if threshold > 0.0 => Ok(Threshold(Some(threshold))),
-        _ => Err("expected none or a number above 0".to_owned()),
+    match (text, text.parse::<f32>()) {
+        ("none", _) => Ok(Threshold::Fixed(None)),
+        ("auto", _) => Ok(Threshold::Auto),
+        (_, Ok(threshold)) if threshold > 0.0 => Ok(Threshold::Fixed(Some(threshold))),
+        _ => Err("expected none, auto or a number above 0".to_owned()),
     }
 }
 
@@ -61,16 +84,52 @@ struct ExampleLine {
 impl Learn {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.rules.engine(None)?;
-        let examples = self.read(&engine)?;
-        let config = LearningConfig::default().with_threshold(self.threshold.0).with_tolerance(self.tolerance);
-        let (parameters, report) = learn(&examples, &config)?;
-        eprintln!("{report}");
+        let examples = self.read(&engine, &self.examples)?;
+        let validation = self.validation.as_deref().map(|path| self.read(&engine, path)).transpose()?;
+        let (parameters, report) = match self.threshold {
+            Threshold::Fixed(threshold) => self.learn(&engine, &examples, validation.as_ref(), threshold)?,
+            Threshold::Auto => {
+                let validation = validation.as_ref().ok_or(Error::NoValidation)?;
+                let search = match self.paper {
+                    Paper::Normal => ThresholdSearch::paper_normal(),
+                    Paper::LowData => ThresholdSearch::paper_low_data(),
+                };
+                let (parameters, report) = search_thresholds(&examples, validation, self.tolerance, &search)?;
+                eprintln!("{report}");
+                (parameters, serde_json::to_value(&report).map_err(std::io::Error::from)?)
+            }
+        };
+        if let Some(path) = &self.conflicts {
+            let lines = find_conflicts(&examples).iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+            let text = lines.map_err(std::io::Error::from)?.join("\n") + "\n";
+            write_text(path, &text)?;
+        }
         write_json(&self.out, &parameters)?;
         self.report.as_deref().map_or(Ok(()), |path| write_json(path, &report))
     }
 
-    fn read(&self, engine: &Engine) -> Result<Examples, Error> {
-        let mut lines = lines::open(&self.examples)?;
+    /// Learning with one threshold for all; the report has the validation accuracy, if asked for.
+    fn learn(
+        &self,
+        engine: &Engine,
+        examples: &Examples,
+        validation: Option<&Examples>,
+        threshold: Option<f32>,
+    ) -> Result<(Parameters, Json), Error> {
+        let config = LearningConfig::default().with_threshold(threshold).with_tolerance(self.tolerance);
+        let (parameters, report) = learn(examples, &config)?;
+        eprintln!("{report}");
+        let mut json = serde_json::to_value(&report).map_err(std::io::Error::from)?;
+        if let Some(validation) = validation {
+            let accuracy = score(&engine.with_parameters(&parameters)?, validation)?;
+            eprintln!("validation accuracy {:.2} %", 100.0 * accuracy);
+            json["validation_accuracy"] = accuracy.into();
+        }
+        Ok((parameters, json))
+    }
+
+    fn read(&self, engine: &Engine, path: &Path) -> Result<Examples, Error> {
+        let mut lines = lines::open(path)?;
         let mut inputs = Inputs::new(engine);
         let derived: Vec<&Attribute> =
             engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
@@ -115,10 +174,13 @@ fn target(attribute: &Attribute, json: &Json) -> Result<Target, LineError> {
 }
 
 fn write_json(path: &Path, content: &impl Serialize) -> Result<(), Error> {
-    let json = serde_json::to_string_pretty(content).map_err(std::io::Error::from)? + "\n";
+    write_text(path, &(serde_json::to_string_pretty(content).map_err(std::io::Error::from)? + "\n"))
+}
+
+fn write_text(path: &Path, text: &str) -> Result<(), Error> {
     if path == Path::new("-") {
-        return Ok(std::io::Write::write_all(&mut std::io::stdout(), json.as_bytes())?);
+        return Ok(std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?);
     }
-    whole_file::write(path, |w| w.write_all(json.as_bytes()))
+    whole_file::write(path, |w| w.write_all(text.as_bytes()))
         .map_err(|source| Error::Write { path: path.to_owned(), source })
 }

@@ -111,6 +111,8 @@ pub enum Error {
     #[cfg(feature = "perception")]
     #[error(transparent)]
     Data(#[from] pinesy::datasets::Error),
+    #[error("--threshold auto needs validation examples: expected --validation V.jsonl")]
+    NoValidation,
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{}: cannot be written: {source}", path.display())]
