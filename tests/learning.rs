@@ -2,7 +2,9 @@
 
 use ndarray::Array2;
 use pinesy::inference::{Engine, Parameters};
-use pinesy::learning::{Error, Examples, LearningConfig, Target, learn};
+use pinesy::learning::{
+    Error, Examples, LearningConfig, PartialRuleSet, Target, find_conflicts, learn, learn_streamed,
+};
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use proptest::prelude::*;
@@ -210,4 +212,76 @@ fn wrong_examples_are_named() {
     let config = LearningConfig::default().with_threshold(Some(f32::NAN));
     assert!(matches!(learn(&examples(), &config).unwrap_err(), Error::Config("threshold", _)));
     assert_eq!(Parameters::certain(&base).parameters.len(), 4);
+}
+
+/// The same examples cut into shards.
+fn shards(case: &Case, engine: &Engine, cuts: &[usize]) -> Vec<Examples> {
+    let mut cuts: Vec<usize> =
+        cuts.iter().map(|cut| cut % (case.examples.len() + 1)).chain([0, case.examples.len()]).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let part = |range: &[usize]| Case { examples: case.examples[range[0]..range[1]].to_vec(), ..case.clone() };
+    cuts.windows(2).map(|range| part(range).examples(engine)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn learning_from_shards_is_learning_bit_for_bit(
+        case in case(), cuts in prop::collection::vec(0..100usize, 0..4), reversed in any::<bool>()
+    ) {
+        let engine = case.engine();
+        let config = LearningConfig::default().with_threshold(case.threshold);
+        let (whole, report) = learn(&case.examples(&engine), &config).unwrap();
+        let mut parts = shards(&case, &engine, &cuts);
+        if reversed {
+            parts.reverse();
+        }
+        let source = || parts.clone().into_iter().map(Ok::<_, Error>);
+        let (streamed, streamed_report) = learn_streamed(&engine, source, &config).unwrap();
+        prop_assert_eq!(&streamed, &whole);
+        prop_assert_eq!(streamed_report.rule_sets[0].chebyshev_distance, report.rule_sets[0].chebyshev_distance);
+        prop_assert_eq!(streamed_report.rule_sets[0].kept, report.rule_sets[0].kept);
+        prop_assert_eq!(streamed_report.rule_sets[0].worst_example, report.rule_sets[0].worst_example);
+    }
+
+    #[test]
+    fn partial_states_merge_in_any_order(case in case(), cuts in prop::array::uniform2(0..100usize)) {
+        let engine = case.engine();
+        let config = LearningConfig::default().with_threshold(case.threshold);
+        let gather = |examples: &Examples| PartialRuleSet::gather(&engine, "b", examples, &config).unwrap();
+        let parts: Vec<PartialRuleSet> = shards(&case, &engine, &cuts).iter().map(gather).collect();
+        let merged = |order: &mut dyn Iterator<Item = &PartialRuleSet>| {
+            let mut state = order.next().unwrap().clone();
+            order.for_each(|part| state.merge(part));
+            state
+        };
+        let whole = gather(&case.examples(&engine));
+        prop_assert_eq!(&merged(&mut parts.iter()), &whole);
+        prop_assert_eq!(&merged(&mut parts.iter().rev()), &whole);
+        if let [first, rest @ ..] = parts.as_slice() && !rest.is_empty() {
+            let mut nested = first.clone();
+            nested.merge(&merged(&mut rest.iter()));
+            prop_assert_eq!(&nested, &whole);
+        }
+        // What a state has gathered survives a trip through JSON to another machine.
+        let json = serde_json::to_string(&whole).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<PartialRuleSet>(&json).unwrap(), &whole);
+    }
+
+    #[test]
+    fn conflicts_are_the_examples_with_a_distance(case in case()) {
+        let engine = case.engine();
+        let found = &find_conflicts(&case.examples(&engine))[0];
+        let distances: Row = case.examples.iter().map(|e| case.system(e).distances().into_iter().fold(0.0, f32::max)).collect();
+        prop_assert_eq!(found.conflicts.len(), distances.iter().filter(|d| **d > 0.0).count());
+        prop_assert!(found.conflicts.is_sorted_by(|a, b| a.distance >= b.distance));
+        for conflict in &found.conflicts {
+            prop_assert_eq!(conflict.distance, distances[conflict.example]);
+        }
+        for point in &found.trade_off {
+            prop_assert_eq!(point.kept, distances.iter().filter(|d| **d <= point.distance).count());
+        }
+        prop_assert_eq!(found.trade_off.last().unwrap().kept, distances.len());
+    }
 }

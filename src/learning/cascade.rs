@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::rule_set::{Block, learn_rule_set};
+use super::rule_set::{Block, Gathered, approximate, distance, solution};
 use super::{Error, Examples, LearningConfig, LearningReport, RuleSetReport};
 use crate::inference::{LANES, Lane, Parameters, Program, RuleSetParameters, Scratch};
 
@@ -35,24 +35,25 @@ pub(super) fn learn_choosing(
     for (i, stage) in program.stages.iter().enumerate() {
         let begun = Instant::now();
         let name = program.base.attributes()[stage.attribute].name();
-        let count = examples.count(i);
-        if count == 0 {
+        if examples.count(i) == 0 {
             return Err(Error::NoTarget(name.to_owned()));
         }
-        let blocks = blocks(examples, i, &mut read);
+        let mut blocks = blocks(examples, i, &mut read);
         let threshold = choose(i, least_distance(&blocks));
         let config = LearningConfig { threshold, tolerance };
-        let learned = learn_rule_set(&stage.structure, blocks, &config);
-        let set = RuleSetParameters { s: learned.s, r: learned.r };
+        approximate(&stage.structure, &mut blocks, &config);
+        let all = Gathered::of(&stage.structure, &blocks, &config);
+        let distance = distance(&stage.structure, &blocks, &all, &config);
+        let set = solution(&stage.structure, &blocks, distance, &config);
         conclude(&program, i, &set, &mut read);
         report.rule_sets.push(RuleSetReport {
             attribute: name.to_owned(),
             rules: stage.structure.rules,
-            examples: count,
+            examples: all.examples,
             threshold,
-            kept: learned.kept,
-            worst_example: learned.worst_example,
-            chebyshev_distance: learned.chebyshev_distance,
+            kept: all.kept,
+            worst_example: all.worst_example,
+            chebyshev_distance: distance,
             seconds: begun.elapsed().as_secs_f64(),
         });
         parameters.parameters.insert(name.to_owned(), set);

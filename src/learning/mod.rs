@@ -40,12 +40,14 @@ mod examples;
 mod report;
 mod rule_set;
 mod search;
+mod stream;
 
 pub use cascade::learn;
 pub use conflicts::{Conflict, KeptExamples, RuleSetConflicts, find_conflicts};
 pub use examples::{Examples, Target};
 pub use report::{LearningReport, RuleSetReport};
 pub use search::{SearchReport, ThresholdGrid, ThresholdSearch, Trial, score, search_thresholds};
+pub use stream::{PartialRuleSet, learn_streamed};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,9 +5,10 @@
 //! the highest target among the atoms that select the column.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::LearningConfig;
-use crate::inference::{LANES, Lane, Structure};
+use crate::inference::{LANES, Lane, RuleSetParameters, Structure};
 use crate::relation::{Envelope, epsilon};
 
 /// [`LANES`] examples: their targets, once approximated, and the pairs each column needs.
@@ -21,12 +22,47 @@ pub(super) struct Block {
     present: [bool; LANES],
 }
 
-pub(super) struct Learned {
-    pub s: Vec<f32>,
-    pub r: Vec<f32>,
+/// Everything that later passes need of the examples taken in: mergeable, in any order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Gathered {
+    /// One envelope a column, of the kept examples' approximated targets.
+    pub envelopes: Vec<Envelope>,
+    /// Examples with a target.
+    pub examples: usize,
     pub kept: usize,
     pub worst_example: f32,
-    pub chebyshev_distance: f32,
+}
+
+impl Gathered {
+    pub fn new(structure: &Structure) -> Self {
+        Self { envelopes: vec![Envelope::default(); 2 * structure.rules], examples: 0, kept: 0, worst_example: 0.0 }
+    }
+
+    /// Takes in blocks whose targets are approximated.
+    pub fn of(structure: &Structure, blocks: &[Block], config: &LearningConfig) -> Self {
+        let column = |column: usize| {
+            let mut envelope = Envelope::default();
+            let pairs = blocks.iter().flat_map(|block| block.pairs(column, config));
+            pairs.for_each(|(level, top)| envelope.insert(top, level));
+            envelope
+        };
+        let distances = || blocks.iter().flat_map(Block::distances).map(|(_, distance)| distance);
+        Self {
+            envelopes: (0..2 * structure.rules).into_par_iter().map(column).collect(),
+            examples: distances().count(),
+            kept: blocks.iter().map(|block| (0..LANES).filter(|&lane| block.keeps(lane, config)).count()).sum(),
+            worst_example: distances().fold(0.0, f32::max),
+        }
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        for (into, from) in self.envelopes.iter_mut().zip(&other.envelopes) {
+            into.merge(from);
+        }
+        self.examples += other.examples;
+        self.kept += other.kept;
+        self.worst_example = self.worst_example.max(other.worst_example);
+    }
 }
 
 impl Block {
@@ -113,38 +149,31 @@ fn distances(structure: &Structure, levels: &[Lane], tops: &[Lane], targets: &[L
     distances
 }
 
-pub(super) fn learn_rule_set(structure: &Structure, mut blocks: Vec<Block>, config: &LearningConfig) -> Learned {
+/// Replaces the targets of all examples by their approximations.
+pub(super) fn approximate(structure: &Structure, blocks: &mut [Block], config: &LearningConfig) {
     blocks.par_iter_mut().for_each(|block| block.approximate(structure, config.tolerance));
-    let columns = 2 * structure.rules;
-    let envelopes: Vec<Envelope> = (0..columns)
-        .into_par_iter()
-        .map(|column| {
-            let mut envelope = Envelope::default();
-            blocks
-                .iter()
-                .flat_map(|block| block.pairs(column, config))
-                .for_each(|(level, top)| envelope.insert(top, level));
-            envelope
-        })
-        .collect();
-    let distance =
-        blocks.par_iter().map(|block| stacked_distance(structure, block, &envelopes, config)).reduce(|| 0.0, f32::max);
-    let solution = |column: usize| {
+}
+
+/// ∇ of the rows of some blocks in the system of all examples gathered; the greatest over all
+/// blocks is the system's.
+pub(super) fn distance(structure: &Structure, blocks: &[Block], all: &Gathered, config: &LearningConfig) -> f32 {
+    let of_block = |block: &Block| stacked_distance(structure, block, &all.envelopes, config);
+    blocks.par_iter().map(of_block).reduce(|| 0.0, f32::max)
+}
+
+/// What some blocks ask of the lowest approximate solution; the greatest over all blocks is it.
+pub(super) fn solution(
+    structure: &Structure,
+    blocks: &[Block],
+    distance: f32,
+    config: &LearningConfig,
+) -> RuleSetParameters {
+    let column = |column: usize| {
         let pairs = blocks.iter().flat_map(|block| block.pairs(column, config));
         pairs.map(|(level, top)| epsilon(level, (top - distance).max(0.0), config.tolerance)).fold(0.0, f32::max)
     };
-    let solution: Vec<f32> = (0..columns).into_par_iter().map(solution).collect();
-    let lanes = || blocks.iter().flat_map(|block| (0..LANES).map(move |lane| (block, lane)));
-    Learned {
-        s: solution.iter().copied().step_by(2).collect(),
-        r: solution.iter().copied().skip(1).step_by(2).collect(),
-        kept: lanes().filter(|(block, lane)| block.keeps(*lane, config)).count(),
-        worst_example: lanes()
-            .filter(|(b, lane)| b.present[*lane])
-            .map(|(b, lane)| b.distances[lane])
-            .fold(0.0, f32::max),
-        chebyshev_distance: distance,
-    }
+    let x: Vec<f32> = (0..2 * structure.rules).into_par_iter().map(column).collect();
+    RuleSetParameters { s: x.iter().copied().step_by(2).collect(), r: x.into_iter().skip(1).step_by(2).collect() }
 }
 
 /// The greatest ∇_i among the rows of a block's kept examples that stay below the threshold.
