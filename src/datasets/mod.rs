@@ -1,11 +1,13 @@
 //! Readers of the data sets the two tasks are proved on.
 //!
 //! [`idx`] reads the IDX format (MNIST and its relatives), plain or gzipped; [`Mnist`] is the
-//! handwritten-digit set with its customary splits.
+//! handwritten-digit set with its customary splits; [`read_iris`] reads Fisher's irises.
 
 pub mod idx;
+mod iris;
 mod mnist;
 
+pub use iris::{Flower, read_iris};
 pub use mnist::{Digits, Mnist};
 
 use std::path::PathBuf;

@@ -21,10 +21,12 @@
 
 mod distribution;
 mod domain;
+mod fuzzy;
 mod transform;
 
 pub use distribution::{Decision, Distribution, check_degrees, decide, height};
 pub use domain::{Attribute, Domain, Value};
+pub use fuzzy::Trapezoid;
 pub use transform::Transform;
 
 /// What can be wrong with a domain, a distribution or a probability vector.
@@ -68,6 +70,9 @@ pub enum Error {
         /// Values in the domain.
         expected: usize,
     },
+    /// Corners of a fuzzy set that are out of order.
+    #[error("corners {0:?}: expected them to rise from left to right")]
+    Trapezoid([f32; 4]),
     /// A vector that is no probability distribution.
     #[error("probabilities: {0}")]
     Probability(String),
