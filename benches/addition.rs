@@ -5,7 +5,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 use pinesy::inference::Engine;
-use pinesy::learning::{LearningConfig, learn};
+use pinesy::learning::{LearningConfig, ThresholdSearch, learn};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{Sums, possibilities, rules};
 use rand::{RngExt, SeedableRng};
@@ -41,15 +41,28 @@ fn inference(c: &mut Criterion) {
 }
 
 fn learning(c: &mut Criterion) {
-    let (probabilities, labels) = reader(50_000);
-    let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
     let engine = Engine::certain(&rules(1).unwrap());
-    let examples = Sums::draw(50_000, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
-    let mut group = c.benchmark_group("learning");
-    group.throughput(Throughput::Elements(25_000)).sample_size(20);
-    group.bench_function("25,000 sums, k=1, nothing dropped", |b| {
-        b.iter(|| learn(&examples, &LearningConfig::default()).unwrap())
-    });
+    let mut group = c.benchmark_group("learning, k=1, all rule sets");
+    group.sample_size(10);
+    for count in [1_000, 10_000, 25_000, 100_000, 1_000_000] {
+        let (probabilities, labels) = reader(2 * count);
+        let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+        let examples = Sums::draw(2 * count, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("{count} sums, nothing dropped"), |b| {
+            b.iter(|| learn(&examples, &LearningConfig::default()).unwrap())
+        });
+        if count == 25_000 {
+            let thresholds = ThresholdSearch::paper_normal().grid.values();
+            group.bench_function("25000 sums, each of the 30 thresholds of the grid", |b| {
+                b.iter(|| {
+                    for &threshold in &thresholds {
+                        learn(&examples, &LearningConfig::default().with_threshold(Some(threshold))).unwrap();
+                    }
+                })
+            });
+        }
+    }
     group.finish();
 }
 

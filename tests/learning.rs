@@ -1,9 +1,10 @@
 //! Learning against the textbook procedure with Γ built explicitly.
 
 use ndarray::Array2;
-use pinesy::inference::{Engine, Parameters};
+use pinesy::inference::{Engine, Parameters, RuleSetParameters};
 use pinesy::learning::{
-    Error, Examples, LearningConfig, PartialRuleSet, Target, find_conflicts, learn, learn_streamed,
+    Error, Examples, LearningConfig, PartialRuleSet, Target, ThresholdSearch, find_conflicts, learn, learn_streamed,
+    score, search_thresholds,
 };
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
@@ -284,4 +285,75 @@ proptest! {
         }
         prop_assert_eq!(found.trade_off.last().unwrap().kept, distances.len());
     }
+}
+
+#[test]
+fn known_parameters_are_recovered() {
+    // Rule i says that bit i of b follows from a_i; every combination of a's and degrees occurs.
+    let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=3).unwrap()).unwrap());
+    for (i, values) in [[1, 3], [2, 3]].into_iter().enumerate() {
+        builder = builder.attribute(Attribute::new(format!("a{i}"), Domain::integers(0..=1).unwrap()).unwrap()).rule(
+            Rule::new(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::one_of("b", values)),
+        );
+    }
+    let engine = Engine::certain(&builder.build().unwrap());
+    let set = RuleSetParameters { s: vec![0.25, 0.5], r: vec![0.125, 0.375] };
+    let truth = Parameters { parameters: [("b".to_owned(), set)].into() };
+    let rows: Vec<[f32; 2]> = (0..=8)
+        .flat_map(|i| {
+            let d = i as f32 / 8.0;
+            [[1.0, d], [d, 1.0]]
+        })
+        .collect();
+    let pairs: Vec<(usize, usize)> = (0..rows.len()).flat_map(|i| (0..rows.len()).map(move |j| (i, j))).collect();
+    let a0 = Array2::from_shape_fn((pairs.len(), 2), |(row, v)| rows[pairs[row].0][v]);
+    let a1 = Array2::from_shape_fn((pairs.len(), 2), |(row, v)| rows[pairs[row].1][v]);
+    let inputs = [("a0", a0.view()), ("a1", a1.view())];
+    let true_engine = engine.with_parameters(&truth).unwrap();
+    let outputs = true_engine.infer_batch(&true_engine.batch(&inputs).unwrap(), &["b"]).unwrap();
+    let targets = outputs.get("b").unwrap().outer_iter().map(|row| Some(Target::Degrees(row.to_vec()))).collect();
+    let examples = Examples::new(&engine, &inputs).unwrap().with_targets("b", targets).unwrap();
+    let (parameters, report) = learn(&examples, &LearningConfig::default()).unwrap();
+    assert_eq!(report.rule_sets[0].chebyshev_distance, 0.0);
+    assert_eq!(parameters, truth);
+}
+
+#[test]
+fn iris_rules_read_and_learn() {
+    let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
+    assert_eq!(flowers.len(), 150);
+    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let [train, validation, test] = pinesy::tasks::iris::split(&flowers, 0);
+    assert_eq!([train.len(), validation.len(), test.len()], [75, 25, 50]);
+    let [train, validation] = [train, validation].map(|part| pinesy::tasks::iris::examples(&engine, &part).unwrap());
+    let search = ThresholdSearch::paper_low_data();
+    let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search).unwrap();
+    assert!(report.accuracy >= 0.9, "{}", report.accuracy);
+    assert_eq!(score(&engine.with_parameters(&parameters).unwrap(), &validation).unwrap(), report.accuracy);
+    // The search never does worse on validation than its first attempt.
+    assert!(report.trials.iter().all(|trial| trial.accuracy <= report.accuracy));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.csv");
+    std::fs::write(&path, "sepal_length,sepal_width,petal_length,petal_width,species\n5.1,3.5,x,0.2,setosa\n").unwrap();
+    let error = pinesy::datasets::read_iris(&path).unwrap_err().to_string();
+    assert!(error.contains("at byte 58: expected four lengths and a species"), "{error}");
+}
+
+#[test]
+fn searches_are_checked() {
+    let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
+    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let examples = pinesy::tasks::iris::examples(&engine, &flowers.iter().collect::<Vec<_>>()).unwrap();
+    let mut search = ThresholdSearch::paper_normal();
+    search.patience = 0;
+    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search), Err(Error::Config("search", _))));
+    let mut search = ThresholdSearch::paper_normal();
+    search.grid.steps = 0;
+    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search), Err(Error::Config("grid", _))));
+    let other = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
+    assert_eq!(score(&other, &examples), Err(Error::OtherRules));
+    assert!(matches!(
+        PartialRuleSet::gather(&other, "c1", &examples, &LearningConfig::default()),
+        Err(Error::OtherRules)
+    ));
 }
