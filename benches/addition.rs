@@ -40,7 +40,28 @@ fn inference(c: &mut Criterion) {
     group.finish();
 }
 
+/// The most memory the process has had so far, in MB; Linux only.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1000.0)
+}
+
+fn print_memory_of_learning() {
+    let (probabilities, labels) = reader(50_000);
+    let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+    let engine = Engine::certain(&rules(1).unwrap());
+    let examples = Sums::draw(50_000, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
+    let before = peak_memory();
+    learn(&examples, &LearningConfig::default()).unwrap();
+    if let (Some(before), Some(after)) = (before, peak_memory()) {
+        println!("learning from 25,000 sums: peak memory from {before:.0} to {after:.0} MB");
+    }
+}
+
 fn learning(c: &mut Criterion) {
+    // First, while the peak is low.
+    print_memory_of_learning();
     let engine = Engine::certain(&rules(1).unwrap());
     let mut group = c.benchmark_group("learning, k=1, all rule sets");
     group.sample_size(10);
@@ -75,5 +96,5 @@ fn compilation(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, inference, learning, compilation);
+criterion_group!(benches, learning, inference, compilation);
 criterion_main!(benches);

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (parameters, _) = learn(&train, &LearningConfig::default())?;
         record("learned from every example", accuracy(&parameters)?);
         let search = ThresholdSearch { patience: 30, ..ThresholdSearch::paper_low_data() };
-        let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search)?;
+        let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search, |_| ())?;
         record("learned, threshold chosen on validation", accuracy(&parameters)?);
         last = Some((parameters, report));
     }

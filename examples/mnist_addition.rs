@@ -4,14 +4,15 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
 use ndarray::Array2;
 use pinesy::datasets::{Digits, Mnist};
 use pinesy::explain;
-use pinesy::inference::Engine;
-use pinesy::learning::{LearningConfig, learn};
+use pinesy::inference::{Engine, Parameters};
+use pinesy::learning::{Examples, LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
 use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{self, Sums, possibilities};
@@ -39,9 +40,11 @@ struct Options {
     /// Training images to learn the rule parameters from.
     #[arg(long, default_value_t = 10_000)]
     learn_images: usize,
-    /// Keep only training sums whose own Chebyshev distance is below this.
-    #[arg(long, default_value_t = 0.01)]
-    threshold: f32,
+    /// Keep only training sums whose own Chebyshev distance is below this number; `none` keeps
+    /// all, `auto` searches for the thresholds that do best on the validation images (normal or
+    /// low-data grid by the number of training images), `off` does not learn at all.
+    #[arg(long, default_value = "0.01")]
+    threshold: Threshold,
     /// Only this transformation: antipignistic or minimum-specificity. Default: both.
     #[arg(long)]
     transform: Option<Transform>,
@@ -61,6 +64,31 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
+
+/// How the rule parameters are learned.
+#[derive(Debug, Clone, Copy)]
+enum Threshold {
+    Off,
+    Fixed(Option<f32>),
+    Auto,
+}
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse::<f32>()) {
+            ("off", _) => Ok(Self::Off),
+            ("none", _) => Ok(Self::Fixed(None)),
+            ("auto", _) => Ok(Self::Auto),
+            (_, Ok(threshold)) if threshold > 0.0 => Ok(Self::Fixed(Some(threshold))),
+            _ => Err("expected off, none, auto or a number above 0".to_owned()),
+        }
+    }
+}
+
+/// From this many training images on, the paper's normal grid is searched.
+const NORMAL_IMAGES: usize = 10_000;
 
 fn shipped(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -100,9 +128,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let learning = first(&mnist.train, Some(options.learn_images));
     let start = Instant::now();
+    // Validation images are needed by the search for thresholds alone.
+    let validation = first(&mnist.validation, (!matches!(options.threshold, Threshold::Auto)).then_some(0));
     let learning_probabilities = network.probabilities(learning.views())?;
+    let validation_probabilities = network.probabilities(validation.views())?;
     let test_probabilities = network.probabilities(mnist.test.views())?;
-    let images = learning.len() + mnist.test.len();
+    let images = learning.len() + validation.len() + mnist.test.len();
     let digit_accuracy = accuracy(&test_probabilities, mnist.test.labels.view());
     println!(
         "perception: {images} images in {:.1} s; {:.2} % of the {} test digits read rightly\n",
@@ -120,17 +151,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for &k in &options.k {
         let engine = Engine::certain(&addition::rules(k.into())?);
         for &transform in &transforms {
-            let train = possibilities(learning_probabilities.view(), transform)?;
-            let test = possibilities(test_probabilities.view(), transform)?;
-            let row = evaluate(
-                options,
-                &engine,
-                k.into(),
-                transform,
-                (&learning, &train),
-                (&mnist.test, &test),
-                digit_accuracy,
-            )?;
+            let parts = [
+                Part { digits: &learning, degrees: possibilities(learning_probabilities.view(), transform)? },
+                Part { digits: &validation, degrees: possibilities(validation_probabilities.view(), transform)? },
+                Part { digits: &mnist.test, degrees: possibilities(test_probabilities.view(), transform)? },
+            ];
+            let row = evaluate(options, &engine, k.into(), transform, &parts, digit_accuracy)?;
             println!(
                 "{:>4}  {:19}  {:>7}  {:>5}  {:>8.2} ± {:<5.2}  {:>9.2}  {:>8.3}  {:>7.2}",
                 row.k,
@@ -152,6 +178,18 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let test = possibilities(test_probabilities.view(), transforms[0])?;
     show_one_sum(&mnist.test, &test, options.seed)
+}
+
+/// Some images with the possibilities of their digits.
+struct Part<'a> {
+    digits: &'a Digits,
+    degrees: Array2<f32>,
+}
+
+impl Part<'_> {
+    fn examples(&self, engine: &Engine, k: usize, seed: u64) -> Result<Examples, pinesy::learning::Error> {
+        Sums::draw(self.digits.len(), k, seed).examples(engine, self.degrees.view(), self.digits.labels.view())
+    }
 }
 
 fn first(digits: &Digits, count: Option<usize>) -> Digits {
@@ -176,26 +214,35 @@ fn evaluate(
     engine: &Engine,
     k: usize,
     transform: Transform,
-    (learning, train): (&Digits, &Array2<f32>),
-    (digits, test): (&Digits, &Array2<f32>),
+    [learning, validation, test]: &[Part; 3],
     digit_accuracy: f64,
 ) -> Result<Row, Box<dyn Error>> {
-    let sums = Sums::draw(learning.len(), k, options.seed);
-    if sums.is_empty() || digits.len() < 2 * k {
+    if learning.digits.len() < 2 * k || test.digits.len() < 2 * k {
+        let images = 2 * k;
         return Err(format!(
-            "k = {k} needs {} images to learn from and to test on: expected fewer digits or more images",
-            2 * k
+            "k = {k} needs {images} images to learn from and to test on: expected fewer digits or more images"
         )
         .into());
     }
-    let config = LearningConfig::default().with_threshold(Some(options.threshold));
-    let (parameters, report) = learn(&sums.examples(engine, train.view(), learning.labels.view())?, &config)?;
+    let examples = learning.examples(engine, k, options.seed)?;
+    let (parameters, report) = match options.threshold {
+        Threshold::Off => (Parameters::certain(engine.base()), LearningReport::default()),
+        Threshold::Fixed(threshold) => learn(&examples, &LearningConfig::default().with_threshold(threshold))?,
+        Threshold::Auto => {
+            let validation = validation.examples(engine, k, options.seed)?;
+            let normal = learning.digits.len() >= NORMAL_IMAGES;
+            let search = if normal { ThresholdSearch::paper_normal() } else { ThresholdSearch::paper_low_data() };
+            let start = Instant::now();
+            let (parameters, report) = search_thresholds(&examples, &validation, 0.0, &search, |_| ())?;
+            (parameters, LearningReport { seconds: start.elapsed().as_secs_f64(), ..report.learning })
+        }
+    };
     let engine = engine.with_parameters(&parameters)?;
     let mut accuracies = Vec::new();
     let (mut ambiguous, mut seconds, mut count) = (0, 0.0, 0);
     for run in 0..u64::from(options.runs) {
-        let sums = Sums::draw(digits.len(), k, options.seed.wrapping_add(run));
-        let evaluation = sums.evaluate(&engine, test.view(), digits.labels.view())?;
+        let sums = Sums::draw(test.digits.len(), k, options.seed.wrapping_add(run));
+        let evaluation = sums.evaluate(&engine, test.degrees.view(), test.digits.labels.view())?;
         accuracies.push(evaluation.right as f64 / evaluation.sums as f64);
         ambiguous += evaluation.ambiguous;
         seconds += evaluation.seconds;

@@ -327,7 +327,7 @@ fn iris_rules_read_and_learn() {
     assert_eq!([train.len(), validation.len(), test.len()], [75, 25, 50]);
     let [train, validation] = [train, validation].map(|part| pinesy::tasks::iris::examples(&engine, &part).unwrap());
     let search = ThresholdSearch::paper_low_data();
-    let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search).unwrap();
+    let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search, |_| ()).unwrap();
     assert!(report.accuracy >= 0.9, "{}", report.accuracy);
     assert_eq!(score(&engine.with_parameters(&parameters).unwrap(), &validation).unwrap(), report.accuracy);
     // The search never does worse on validation than its first attempt.
@@ -346,10 +346,10 @@ fn searches_are_checked() {
     let examples = pinesy::tasks::iris::examples(&engine, &flowers.iter().collect::<Vec<_>>()).unwrap();
     let mut search = ThresholdSearch::paper_normal();
     search.patience = 0;
-    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search), Err(Error::Config("search", _))));
+    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search, |_| ()), Err(Error::Config("search", _))));
     let mut search = ThresholdSearch::paper_normal();
     search.grid.steps = 0;
-    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search), Err(Error::Config("grid", _))));
+    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search, |_| ()), Err(Error::Config("grid", _))));
     let other = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
     assert_eq!(score(&other, &examples), Err(Error::OtherRules));
     assert!(matches!(

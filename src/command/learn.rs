@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
 use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{
     Examples, LearningConfig, Target, ThresholdSearch, find_conflicts, learn, score, search_thresholds,
@@ -94,7 +95,18 @@ impl Learn {
                     Paper::Normal => ThresholdSearch::paper_normal(),
                     Paper::LowData => ThresholdSearch::paper_low_data(),
                 };
-                let (parameters, report) = search_thresholds(&examples, validation, self.tolerance, &search)?;
+                // A search may take a while; a spinner says how far it is, on a terminal only.
+                let spinner = ProgressBar::new_spinner();
+                let (parameters, report) =
+                    search_thresholds(&examples, validation, self.tolerance, &search, |trial| {
+                        let group = trial.group.as_deref().unwrap_or("all");
+                        spinner.set_message(format!(
+                            "threshold of {group}: validation accuracy {:.2} %",
+                            100.0 * trial.accuracy
+                        ));
+                        spinner.tick();
+                    })?;
+                spinner.finish_and_clear();
                 eprintln!("{report}");
                 (parameters, serde_json::to_value(&report).map_err(std::io::Error::from)?)
             }

@@ -68,7 +68,7 @@ impl ThresholdSearch {
                 "1 to 100000 steps, a power from 1 to 100, a margin above 0 and at most 1",
             ));
         }
-        if !(self.min_improvement >= 0.0) || self.patience == 0 {
+        if self.min_improvement.is_nan() || self.min_improvement < 0.0 || self.patience == 0 {
             return Err(Error::Config("search", "a least improvement from 0 up and a patience of at least 1"));
         }
         Ok(())
@@ -116,7 +116,7 @@ fn group(attribute: &str) -> &str {
     if stem.is_empty() { attribute } else { stem }
 }
 
-/// Learns with thresholds chosen on validation examples.
+/// Learns with thresholds chosen on validation examples; `observe` sees every trial as it ends.
 ///
 /// # Errors
 /// As [`learn`](super::learn) and [`score`]; [`Error::OtherRules`] if the validation examples
@@ -126,6 +126,7 @@ pub fn search_thresholds(
     validation: &Examples,
     tolerance: f32,
     search: &ThresholdSearch,
+    mut observe: impl FnMut(&Trial),
 ) -> Result<(Parameters, SearchReport), Error> {
     search.check()?;
     if train.engine.base() != validation.engine.base() {
@@ -154,14 +155,19 @@ pub fn search_thresholds(
         score(&engine, validation)
     };
     let mut best = accuracy_of(&first.0)?;
-    let mut trials = vec![Trial { group: None, thresholds: named(&at), accuracy: best }];
+    let mut trials = Vec::new();
+    let mut record = |trial: Trial| {
+        observe(&trial);
+        trials.push(trial);
+    };
+    record(Trial { group: None, thresholds: named(&at), accuracy: best });
     for name in order {
         let (mut tried, mut failures) = (at.clone(), 0);
         while failures < search.patience && tried[name] + 1 < grid.len() {
             *tried.get_mut(name).expect("a group") += 1;
             let (parameters, _) = learn_choosing(train, tolerance, |stage, _| Some(grid[tried[group_of[stage]]]))?;
             let accuracy = accuracy_of(&parameters)?;
-            trials.push(Trial { group: Some(name.to_owned()), thresholds: named(&tried), accuracy });
+            record(Trial { group: Some(name.to_owned()), thresholds: named(&tried), accuracy });
             if accuracy >= best + search.min_improvement && accuracy > best {
                 (best, failures) = (accuracy, 0);
                 at.clone_from(&tried);
