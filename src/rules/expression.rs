@@ -93,6 +93,10 @@ impl Expression {
         Ok(Self { text: text.to_owned(), program, variables })
     }
 
+    pub fn reads(&self, variable: &str) -> bool {
+        self.variables.iter().any(|known| known == variable)
+    }
+
     fn error(&self, reason: impl Into<String>) -> Error {
         ErrorKind::Expression { text: self.text.clone(), reason: reason.into() }.into()
     }
@@ -192,6 +196,8 @@ impl Template {
 #[derive(Debug)]
 pub(super) struct Predicate {
     text: String,
+    /// The text once more, for rendering.
+    template: Template,
     test: Expression,
     /// Placeholders and the names they stand for.
     names: Vec<(String, Template)>,
@@ -219,7 +225,7 @@ impl Predicate {
         }
         let test = Expression::compile_as(&program, text)?;
         names.retain(|(placeholder, _)| test.variables.contains(placeholder));
-        Ok(Self { text: text.to_owned(), test, names })
+        Ok(Self { text: text.to_owned(), template: Template::compile(text)?, test, names })
     }
 
     pub fn text(&self) -> &str {
@@ -228,7 +234,7 @@ impl Predicate {
 
     /// The text with every index variable replaced by its value.
     pub fn render(&self, scope: &Scope) -> Result<String, Error> {
-        let text = Template::compile(&self.text).map_err(|fault| *fault.error)?.render(scope)?;
+        let text = self.template.render(scope)?;
         let mut rendered = String::new();
         let mut rest = text.as_str();
         while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '"' || c == '\'') {

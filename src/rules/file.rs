@@ -220,7 +220,9 @@ enum LoopRange {
 /// What makes a section of the file repeat.
 struct Repetition {
     loops: Vec<Loop>,
-    filter: Option<(usize, Expression)>,
+    /// The filter, its place, and how many loops must be entered before it can be asked: the
+    /// fewest, so that what it rules out is not multiplied by the loops that follow.
+    filter: Option<(usize, usize, Expression)>,
 }
 
 struct Loader<'a> {
@@ -274,11 +276,12 @@ impl Loader<'_> {
     }
 
     fn repetition(&self, loops: &[Spanned<String>], filter: Option<&Spanned<String>>) -> Result<Repetition, Error> {
-        let loops = loops.iter().map(|spec| self.parse_loop(spec)).collect::<Result<_, _>>()?;
+        let loops: Vec<Loop> = loops.iter().map(|spec| self.parse_loop(spec)).collect::<Result<_, _>>()?;
         let filter = filter.map(|filter| {
             let offset = filter.span().start;
             let expression = Expression::compile(filter.get_ref()).map_err(|f| self.source.inside(offset, f))?;
-            Ok::<_, Error>((offset, expression))
+            let depth = loops.iter().rposition(|one| expression.reads(&one.variable)).map_or(0, |i| i + 1);
+            Ok::<_, Error>((depth, offset, expression))
         });
         Ok(Repetition { loops, filter: filter.transpose()? })
     }
@@ -316,13 +319,13 @@ impl Loader<'_> {
         depth: usize,
         act: &mut dyn FnMut(&mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Some(one) = repetition.loops.get(depth) else {
-            let passes = match &repetition.filter {
-                Some((offset, filter)) => filter.truth(&self.scope).map_err(|e| self.source.error(*offset, e))?,
-                None => true,
-            };
-            return if passes { act(self) } else { Ok(()) };
-        };
+        if let Some((at_depth, offset, filter)) = &repetition.filter
+            && *at_depth == depth
+            && !filter.truth(&self.scope).map_err(|e| self.source.error(*offset, e))?
+        {
+            return Ok(());
+        }
+        let Some(one) = repetition.loops.get(depth) else { return act(self) };
         let source = self.source;
         let at = |e| source.error(one.offset, e);
         let values: Box<dyn Iterator<Item = Value>> = match &one.range {

@@ -2,3 +2,4 @@
 
 pub mod addition;
 pub mod iris;
+pub mod sudoku;
