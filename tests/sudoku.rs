@@ -1,8 +1,12 @@
 //! Sudoku rules and the exact reasoner, against direct evaluation and enumeration.
 
 use ndarray::{Array2, ArrayView2};
+use pinesy::datasets::{Mnist, Puzzle, read_puzzles, write_puzzles};
 use pinesy::inference::Engine;
-use pinesy::tasks::sudoku::{Exact, pairs, rules};
+use pinesy::learning::{LearningConfig, learn};
+use pinesy::tasks::sudoku::{
+    Exact, area_under_curve, best_threshold, generate, learning_examples, pairs, rules, violations,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -118,4 +122,127 @@ fn invalid_grids_by_enumeration_of_a_small_size() {
         }
     }
     assert_eq!(Exact::new(2).possibility_of_invalid(cells.view()), best);
+}
+
+fn mnist() -> Mnist {
+    Mnist::read("datasets/mnist").unwrap()
+}
+
+fn is_valid(m: usize, digits: &[u8]) -> bool {
+    pairs(m).iter().all(|&(p, q)| digits[p] != digits[q])
+}
+
+#[test]
+fn generated_splits_follow_the_protocol() {
+    let mnist = mnist();
+    for m in [2, 3] {
+        let split = generate(&mnist, m, 7).unwrap();
+        assert_eq!(split, generate(&mnist, m, 7).unwrap());
+        assert_ne!(split.test, generate(&mnist, m, 8).unwrap().test);
+        let sources = [
+            (&split.train, &mnist.train, 100),
+            (&split.validation, &mnist.validation, 50),
+            (&split.test, &mnist.test, 50),
+        ];
+        for (puzzles, source, half) in sources {
+            assert_eq!(puzzles.len(), 2 * half);
+            // Images are told apart by their pixels; a few digits of MNIST are doubles, so sets are compared by source.
+            let known: std::collections::HashMap<Vec<u8>, u8> = source
+                .images
+                .outer_iter()
+                .map(|image| image.iter().copied().collect())
+                .zip(source.labels.iter().copied())
+                .collect();
+            let (valid, invalid) = puzzles.split_at(half);
+            let mut images = std::collections::HashSet::new();
+            for (original, copy) in valid.iter().zip(invalid) {
+                assert!(original.valid && is_valid(m, &original.digits));
+                assert!(!copy.valid && !is_valid(m, &copy.digits), "{}", copy.note);
+                for puzzle in [original, copy] {
+                    for (image, digit) in puzzle.images.outer_iter().zip(&puzzle.digits) {
+                        assert_eq!(known.get(&image.iter().copied().collect::<Vec<u8>>()), Some(digit));
+                    }
+                }
+                original
+                    .images
+                    .outer_iter()
+                    .for_each(|image| assert!(images.insert(image.iter().copied().collect::<Vec<u8>>())));
+                let changed = original.digits.iter().zip(&copy.digits).filter(|(a, b)| a != b).count();
+                assert!(changed > 0 && copy.note.starts_with(['s', 'r']), "{}", copy.note);
+                let kept = original.images.outer_iter().zip(copy.images.outer_iter()).filter(|(a, b)| a == b).count();
+                assert!(kept + changed <= m.pow(4) && kept > 0);
+            }
+            assert!(
+                invalid.iter().any(|p| p.note.starts_with("swap"))
+                    && invalid.iter().any(|p| p.note.starts_with("replacement"))
+            );
+        }
+    }
+}
+
+#[test]
+fn split_folders_round_trip_and_faults_are_placed() {
+    let split = generate(&mnist(), 2, 1).unwrap();
+    let puzzles: Vec<Puzzle> = [&split.test[..2], &split.test[50..52]].concat();
+    let folder = tempfile::tempdir().unwrap();
+    write_puzzles(folder.path(), "test", &puzzles).unwrap();
+    assert_eq!(read_puzzles(folder.path(), "test", 4).unwrap(), puzzles);
+
+    let path = |what: &str| folder.path().join(format!("test_{what}.txt"));
+    let fault = |what: &str, change: &dyn Fn(String) -> String| {
+        let text = std::fs::read_to_string(path(what)).unwrap();
+        std::fs::write(path(what), change(text.clone())).unwrap();
+        let error = read_puzzles(folder.path(), "test", 4).unwrap_err().to_string();
+        std::fs::write(path(what), text).unwrap();
+        error
+    };
+    let error = fault("cell_labels", &|text| text.replacen("mnist_", "mnist_7", 1));
+    assert!(
+        error.contains("test_cell_labels.txt:1: field 1: expected 16 labels mnist_0 to mnist_3, found 'mnist_7"),
+        "{error}"
+    );
+    let error = fault("puzzle_pixels", &|text| text.replacen("\n0\t", "\n1.5\t", 1));
+    assert!(
+        error.contains("test_puzzle_pixels.txt:2: field 1: expected 12544 pixels from 0 to 1, found '1.5'"),
+        "{error}"
+    );
+    let error = fault("puzzle_pixels", &|text| text.replacen("0\t", "", 1));
+    assert!(error.contains(":1: field 12544: ") && error.contains("found the end of the line"), "{error}");
+    let error = fault("puzzle_labels", &|text| text.replacen("1\t0", "1\t1", 1));
+    assert!(error.contains("test_puzzle_labels.txt:1: field 1: expected 1 0 (valid) or 0 1 (invalid)"), "{error}");
+    let error = fault("cell_labels", &|text| text.lines().skip(1).map(|line| format!("{line}\n")).collect());
+    assert!(error.contains("holds 4 items but") && error.contains("holds 3"), "{error}");
+    std::fs::remove_file(path("puzzle_notes")).unwrap();
+    assert!(read_puzzles(folder.path(), "test", 4).unwrap_err().to_string().contains("test_puzzle_notes.txt"));
+}
+
+#[test]
+fn thresholds_and_areas() {
+    let (scores, valid) = ([0.9, 0.8, 0.3, 0.2, -0.5], [true, true, false, true, false]);
+    assert_eq!(area_under_curve(&scores, &valid), 5.0 / 6.0);
+    assert_eq!(area_under_curve(&[0.5, 0.5], &[true, false]), 0.5);
+    let threshold = best_threshold(&scores, &valid);
+    assert!((-0.5..=0.2).contains(&threshold), "{threshold}");
+    assert_eq!(best_threshold(&[0.25, 0.75], &[false, true]), 0.5);
+}
+
+#[test]
+fn learned_sudoku_rules_judge_crisp_grids() {
+    let split = generate(&mnist(), 2, 3).unwrap();
+    let crisp = |puzzles: &[Puzzle]| {
+        ndarray::Array3::from_shape_fn((puzzles.len(), 16, 4), |(i, cell, v)| {
+            f32::from(u8::from(usize::from(puzzles[i].digits[cell]) == v))
+        })
+    };
+    let engine = Engine::certain(&rules(2).unwrap());
+    let (train, test) = (crisp(&split.train), crisp(&split.test));
+    let examples = learning_examples(&engine, 2, &train, &split.train).unwrap();
+    let (parameters, report) = learn(&examples, &LearningConfig::default()).unwrap();
+    assert!(report.rule_sets.iter().all(|set| set.worst_example == 0.0));
+    let engine = engine.with_parameters(&parameters).unwrap();
+    for (puzzle, cells) in split.test.iter().zip(test.outer_iter()) {
+        let verdict = infer(&engine, &cells.to_owned());
+        assert_eq!(verdict, if puzzle.valid { [1.0, 0.0] } else { [0.0, 1.0] });
+        assert_eq!(violations(2, cells).is_empty(), puzzle.valid);
+    }
 }

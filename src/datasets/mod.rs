@@ -1,14 +1,17 @@
 //! Readers of the data sets the two tasks are proved on.
 //!
 //! [`idx`] reads the IDX format (MNIST and its relatives), plain or gzipped; [`Mnist`] is the
-//! handwritten-digit set with its customary splits; [`read_iris`] reads Fisher's irises.
+//! handwritten-digit set with its customary splits; [`read_iris`] reads Fisher's irises;
+//! [`read_puzzles`] reads the splits of visual Sudoku puzzle classification.
 
 pub mod idx;
 mod iris;
 mod mnist;
+mod visudo;
 
 pub use iris::{Flower, read_iris};
 pub use mnist::{Digits, Mnist};
+pub use visudo::{Puzzle, read_puzzles, write_puzzles};
 
 use std::path::PathBuf;
 
@@ -34,6 +37,20 @@ pub enum Error {
         /// What the format asks for at this place.
         expected: String,
         /// What the file holds instead.
+        found: String,
+    },
+    /// A line of a text file is not as expected.
+    #[error("{}:{line}: field {field}: expected {expected}, found {found}", path.display())]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The field in that line, from 1.
+        field: usize,
+        /// What was expected.
+        expected: String,
+        /// What was found.
         found: String,
     },
     /// Two files that belong together do not fit.
