@@ -164,11 +164,21 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         outcomes.push(outcome);
     }
     summarise(&outcomes);
+    if let Some(megabytes) = peak_memory() {
+        println!("peak memory {megabytes:.0} MB");
+    }
     if let Some(path) = &options.json {
         let json = serde_json::to_string_pretty(&outcomes)? + "\n";
         pinesy::whole_file::write(path, |w| w.write_all(json.as_bytes()))?;
     }
     Ok(())
+}
+
+/// The most memory the process has had, in MB; Linux only.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1000.0)
 }
 
 /// Half of `limit` valid and half invalid puzzles, the first of each.

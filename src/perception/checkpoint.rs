@@ -12,7 +12,7 @@ use crate::whole_file;
 
 /// Named f32 tensors, detached from any device.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Weights(BTreeMap<String, Weight>);
+pub(super) struct Weights(BTreeMap<String, Weight>);
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Weight {

@@ -25,7 +25,7 @@ mod optimizer;
 mod training;
 
 pub use augment::Augmentation;
-pub use checkpoint::{Checkpoint, Weights};
+pub use checkpoint::{Checkpoint, CheckpointInfo};
 pub use device::{DeviceChoice, OpenDevice};
 pub use network::{Network, NetworkConfig, accuracy};
 pub use training::{Epoch, Training, TrainingConfig, TrainingReport};

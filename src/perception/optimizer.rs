@@ -2,7 +2,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
 use burn::tensor::{Device, Tensor};
 
-use super::Weights;
+use super::checkpoint::Weights;
 
 /// AdamW over a whole network, with a state that can be saved and restored on any device.
 ///

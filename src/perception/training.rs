@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{CheckpointInfo, read_weights, write_weights};
 use super::network::{check_size, pixel_tensor};
 use super::optimizer::NetworkOptimizer;
-use super::{Augmentation, Checkpoint, Error, Network, NetworkConfig, OpenDevice, Weights, accuracy};
+use super::checkpoint::Weights;
+use super::{Augmentation, Checkpoint, Error, Network, NetworkConfig, OpenDevice, accuracy};
 use crate::datasets::Digits;
 
 /// How a network is trained.

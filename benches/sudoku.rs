@@ -1,0 +1,53 @@
+//! Sudoku without perception: puzzles per second of the pairwise rules and the exact reasoner.
+//!
+//! `RAYON_NUM_THREADS=1 cargo bench --no-default-features --bench sudoku`
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ndarray::{Array3, ArrayView2};
+use pinesy::inference::Engine;
+use pinesy::tasks::sudoku::{Exact, inputs, rules};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const PUZZLES: usize = 256;
+
+/// Valid grids (rows shifted block-wise) read with some doubt.
+fn puzzles(m: usize) -> Array3<f32> {
+    let n = m * m;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut cells = Array3::from_shape_simple_fn((PUZZLES, n * n, n), || rng.random::<f32>().powi(12));
+    for ((_, cell, v), degree) in cells.indexed_iter_mut() {
+        let (row, column) = (cell / n, cell % n);
+        if (row * m + row / m + column) % n == v {
+            *degree = 1.0;
+        }
+    }
+    cells
+}
+
+fn reasoning(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sudoku");
+    group.throughput(Throughput::Elements(PUZZLES as u64)).sample_size(20);
+    for m in [2, 3] {
+        let (n, cells) = (m * m, puzzles(m));
+        let engine = Engine::certain(&rules(m).unwrap());
+        let columns = inputs(&cells);
+        let given: Vec<(&str, ArrayView2<f32>)> = columns.iter().map(|(name, a)| (name.as_str(), a.view())).collect();
+        let batch = engine.batch(&given).unwrap();
+        group.bench_function(format!("{n}×{n}, pairwise rules"), |b| {
+            b.iter(|| engine.infer_batch(&batch, &["valid"]).unwrap())
+        });
+        let exact = Exact::new(m);
+        group.bench_function(format!("{n}×{n}, exact reasoner"), |b| {
+            let verdict = |cells| (exact.possibility_of_valid(cells), exact.possibility_of_invalid(cells));
+            b.iter(|| cells.outer_iter().map(verdict).collect::<Vec<_>>())
+        });
+        group.bench_function(format!("{n}×{n}, rule file to engine"), |b| {
+            b.iter(|| Engine::certain(&rules(m).unwrap()))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, reasoning);
+criterion_main!(benches);
