@@ -7,7 +7,7 @@ use std::error::Error;
 use pinesy::datasets::read_iris;
 use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{LearningConfig, ThresholdSearch, learn, score, search_thresholds};
-use pinesy::tasks::iris;
+use pinesy::tasks::{iris, mean_and_deviation};
 
 const SPLITS: u64 = 20;
 
@@ -36,9 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("test accuracy over {SPLITS} seeded splits (75 train, 25 validation, 50 test)");
     for (name, accuracies) in &table {
-        let n = accuracies.len() as f64;
-        let mean = accuracies.iter().sum::<f64>() / n;
-        let deviation = (accuracies.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        let (mean, deviation) = mean_and_deviation(accuracies);
         println!("  {name:42} {:6.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation);
     }
     let (parameters, report) = last.expect("at least one split");

@@ -16,6 +16,7 @@ use pinesy::learning::{Examples, LearningConfig, LearningReport, ThresholdSearch
 use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{self, Sums, possibilities};
+use pinesy::tasks::mean_and_deviation;
 use serde::Serialize;
 
 /// Add handwritten numbers of k digits and compare with the truth.
@@ -262,13 +263,6 @@ fn evaluate(
         learning_seconds: report.seconds,
         microseconds_per_sum: 1e6 * seconds / count as f64,
     })
-}
-
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
 }
 
 /// Draws the images of one sum of two-digit numbers, and gives the reason for each digit.

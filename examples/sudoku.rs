@@ -15,6 +15,7 @@ use pinesy::learning::{LearningConfig, learn};
 use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::possibilities;
+use pinesy::tasks::mean_and_deviation;
 use pinesy::tasks::sudoku::{
     Exact, Split, Verdict, area_under_curve, best_threshold, generate, inputs, learning_examples, rules, score,
     violations,
@@ -309,9 +310,7 @@ fn summarise(outcomes: &[SplitOutcome]) {
     for i in 0..outcomes[0].reasoners.len() {
         let of = |value: fn(&Outcome) -> f64| {
             let values: Vec<f64> = outcomes.iter().map(|outcome| value(&outcome.reasoners[i])).collect();
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-            (mean, (squares / (values.len() - 1) as f64).sqrt())
+            mean_and_deviation(&values)
         };
         let ((accuracy, accuracy_sd), (area, area_sd)) = (of(|o| 100.0 * o.accuracy), of(|o| o.area_under_curve));
         let name = outcomes[0].reasoners[i].reasoner;

@@ -11,10 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Weights;
 use super::checkpoint::{CheckpointInfo, read_weights, write_weights};
 use super::network::{check_size, pixel_tensor};
 use super::optimizer::NetworkOptimizer;
-use super::checkpoint::Weights;
 use super::{Augmentation, Checkpoint, Error, Network, NetworkConfig, OpenDevice, accuracy};
 use crate::datasets::Digits;
 

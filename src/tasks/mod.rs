@@ -3,3 +3,15 @@
 pub mod addition;
 pub mod iris;
 pub mod sudoku;
+
+/// The mean of some figures and their (sample) standard deviation, 0 for a single one.
+///
+/// ```
+/// assert_eq!(pinesy::tasks::mean_and_deviation(&[1.0, 2.0, 3.0]), (2.0, 1.0));
+/// ```
+pub fn mean_and_deviation(figures: &[f64]) -> (f64, f64) {
+    let n = figures.len() as f64;
+    let mean = figures.iter().sum::<f64>() / n;
+    let squares = figures.iter().map(|figure| (figure - mean).powi(2)).sum::<f64>();
+    (mean, if figures.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use pinesy::datasets::{Flower, read_iris};
 use pinesy::tasks::iris::split;
+use pinesy::tasks::mean_and_deviation;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::LogisticRegression;
 use smartcore::tree::decision_tree_classifier::DecisionTreeClassifier;
@@ -24,9 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         regression.push(right(LogisticRegression::fit(&x, &y, Default::default())?.predict(&test_x)?));
     }
     for (name, accuracies) in [("decision tree", tree), ("logistic regression", regression)] {
-        let n = accuracies.len() as f64;
-        let mean = accuracies.iter().sum::<f64>() / n;
-        let deviation = (accuracies.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        let (mean, deviation) = mean_and_deviation(&accuracies);
         println!("{name:42} {:6.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation);
     }
     Ok(())
