@@ -48,7 +48,7 @@ struct Options {
     /// Use the shipped MNIST model instead of training one; a different, easier setting.
     #[arg(long)]
     pretrained: bool,
-    /// Passes over the training cells. Default: as many as make 2,500 steps.
+    /// Passes over the training cells. Default: as many as make 1,500 steps.
     #[arg(long)]
     epochs: Option<usize>,
     /// How probabilities become possibilities: antipignistic or minimum-specificity.
@@ -200,7 +200,7 @@ fn cells(puzzles: &[Puzzle]) -> Digits {
 fn train(options: &Options, split: &Split, seed: u64, device: &OpenDevice) -> Result<Network, Box<dyn Error>> {
     let (train, validation) = (cells(&split.train), cells(&split.validation));
     let batch = TrainingConfig::default().batch;
-    let epochs = options.epochs.unwrap_or(2_500usize.div_ceil((train.len() / batch).max(1)));
+    let epochs = options.epochs.unwrap_or(1_500usize.div_ceil((train.len() / batch).max(1)));
     let config = TrainingConfig { classes: options.size, epochs, seed, ..Default::default() };
     let bar = indicatif::ProgressBar::new(epochs as u64).with_message("training");
     let (checkpoint, _) = Training::new(config)?.run(&train, &validation, device, |epoch, _, _, finished| {

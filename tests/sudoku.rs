@@ -5,7 +5,7 @@ use pinesy::datasets::{Mnist, Puzzle, read_puzzles, write_puzzles};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::tasks::sudoku::{
-    Exact, area_under_curve, best_threshold, generate, learning_examples, pairs, rules, violations,
+    Exact, Verdict, area_under_curve, best_threshold, generate, learning_examples, pairs, rules, score, violations,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -224,6 +224,11 @@ fn thresholds_and_areas() {
     let threshold = best_threshold(&scores, &valid);
     assert!((-0.5..=0.2).contains(&threshold), "{threshold}");
     assert_eq!(best_threshold(&[0.25, 0.75], &[false, true]), 0.5);
+    let of = |valid, invalid| score(Verdict { valid, invalid });
+    assert_eq!(of(1.0, 1.0), 0.0);
+    assert!(
+        of(1.0, 0.0) > of(1.0, 0.1) && of(1.0, 0.1) > 0.0 && of(0.3, 1.0) > of(0.001, 1.0) && of(0.0, 1.0).is_finite()
+    );
 }
 
 #[test]

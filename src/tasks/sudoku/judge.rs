@@ -15,10 +15,18 @@ pub struct Verdict {
     pub invalid: f32,
 }
 
-/// From −1 (certainly invalid) to 1 (certainly valid).
+/// ln(possibility of valid / possibility of invalid): above 0, valid is the more possible.
+///
+/// Logarithms because the degrees that a well-trained network leaves to what it does not read
+/// differ by orders of magnitude: a grid misread in one doubtful cell and one with a real conflict
+/// both have a low possibility of being valid, but not equally low.
 pub fn score(verdict: Verdict) -> f32 {
-    verdict.valid - verdict.invalid
+    let ln = |degree: f32| degree.max(LEAST_DEGREE).ln();
+    ln(verdict.valid) - ln(verdict.invalid)
 }
+
+/// Degrees below this count as this, so that scores stay finite.
+const LEAST_DEGREE: f32 = 1e-12;
 
 /// The inputs of the rules for some puzzles, from the possibilities of their cells, shape
 /// (puzzles, cells, digits).
@@ -58,8 +66,8 @@ pub fn best_threshold(scores: &[f32], valid: &[bool]) -> f32 {
     levels.dedup();
     let middle = |i: usize| match (i.checked_sub(1).map(|i| levels[i]), levels.get(i)) {
         (Some(low), Some(high)) => (low + high) / 2.0,
-        (None, Some(_)) => -2.0,
-        _ => 2.0,
+        (None, Some(_)) => f32::NEG_INFINITY,
+        _ => f32::INFINITY,
     };
     let right =
         |threshold: f32| scores.iter().zip(valid).filter(|(score, valid)| (**score >= threshold) == **valid).count();
