@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::{Condition, Error, ErrorKind, Rule, Subset, file};
@@ -210,12 +210,11 @@ impl RuleBaseBuilder {
             }
         }
         let at = |i| move |error| Fault { rule: Some(i), attribute: None, error: Box::new(error) };
-        let mut names = HashMap::new();
+        let mut names = HashSet::new();
         let mut sets: Vec<RuleSet> = Vec::new();
         let mut set_of = HashMap::new();
         for (i, rule) in self.rules.into_iter().enumerate() {
-            if let Some(first) = names.insert(rule.name.clone(), i) {
-                debug_assert!(first < i);
+            if !names.insert(rule.name.clone()) {
                 return Err(at(i)(ErrorKind::Duplicate { what: "rule", name: rule.name }.into()));
             }
             let rule = resolve(rule, &self.attributes, &positions).map_err(at(i))?;
