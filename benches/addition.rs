@@ -7,7 +7,7 @@ use ndarray::Array2;
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, ThresholdSearch, learn};
 use pinesy::possibility::Transform;
-use pinesy::tasks::addition::{Sums, possibilities, rules};
+use pinesy::tasks::addition::{Sums, rules};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -29,7 +29,7 @@ fn inference(c: &mut Criterion) {
     let mut group = c.benchmark_group("inference");
     for (k, count) in [(1, 16_384), (4, 4_096), (100, 256)] {
         let (probabilities, _) = reader(2 * k * count);
-        let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+        let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
         let engine = Engine::certain(&rules(k).unwrap());
         let batch = Sums::draw(2 * k * count, k, 0).batch(&engine, degrees.view()).unwrap();
         let names: Vec<String> = (0..=k).map(|j| format!("y{j}")).collect();
@@ -49,7 +49,7 @@ fn peak_memory() -> Option<f64> {
 
 fn print_memory_of_learning() {
     let (probabilities, labels) = reader(50_000);
-    let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+    let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
     let engine = Engine::certain(&rules(1).unwrap());
     let examples = Sums::draw(50_000, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
     let before = peak_memory();
@@ -67,7 +67,7 @@ fn learning(c: &mut Criterion) {
     group.sample_size(10);
     for count in [1_000, 10_000, 25_000, 100_000, 1_000_000] {
         let (probabilities, labels) = reader(2 * count);
-        let degrees = possibilities(probabilities.view(), Transform::Antipignistic).unwrap();
+        let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
         let examples = Sums::draw(2 * count, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(format!("{count} sums, nothing dropped"), |b| {

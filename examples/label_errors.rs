@@ -12,7 +12,7 @@ use pinesy::inference::Engine;
 use pinesy::learning::find_conflicts;
 use pinesy::perception::{Checkpoint, DeviceChoice};
 use pinesy::possibility::Transform;
-use pinesy::tasks::addition::{self, Sums, possibilities};
+use pinesy::tasks::addition::{self, Sums};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = DeviceChoice::Cpu.open()?;
     let network = Checkpoint::read(root.join("models/mnist.safetensors"))?.network(10, &device)?;
     let probabilities = network.probabilities(digits.views())?;
-    let degrees = possibilities(probabilities.view(), Transform::Antipignistic)?;
+    let degrees = Transform::Antipignistic.possibilities(probabilities.view())?;
     let engine = Engine::certain(&addition::rules(1)?);
     let sums = Sums::draw(digits.len(), 1, 0);
     println!("sums of two digits, 10,000 images not trained on; an example is suspected from distance {SUSPICIOUS}\n");

@@ -8,14 +8,14 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use pinesy::datasets::{Digits, Mnist};
-use pinesy::explain;
+use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{Examples, LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
 use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
-use pinesy::possibility::Transform;
-use pinesy::tasks::addition::{self, Sums, possibilities};
+use pinesy::possibility::{Transform, Value};
+use pinesy::tasks::addition::{self, Sums};
 use pinesy::tasks::mean_and_deviation;
 use serde::Serialize;
 
@@ -64,6 +64,13 @@ struct Options {
     /// Also write the table as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write pages that explain the first N wrong or ambiguous sums of the first draw, for each k
+    /// and the first transformation.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    explain: usize,
+    /// Where to write these pages.
+    #[arg(long, value_name = "DIR", default_value = "explanations")]
+    explain_to: PathBuf,
 }
 
 /// How the rule parameters are learned.
@@ -153,9 +160,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         let engine = Engine::certain(&addition::rules(k.into())?);
         for &transform in &transforms {
             let parts = [
-                Part { digits: &learning, degrees: possibilities(learning_probabilities.view(), transform)? },
-                Part { digits: &validation, degrees: possibilities(validation_probabilities.view(), transform)? },
-                Part { digits: &mnist.test, degrees: possibilities(test_probabilities.view(), transform)? },
+                Part { digits: &learning, degrees: transform.possibilities(learning_probabilities.view())? },
+                Part { digits: &validation, degrees: transform.possibilities(validation_probabilities.view())? },
+                Part { digits: &mnist.test, degrees: transform.possibilities(test_probabilities.view())? },
             ];
             let row = evaluate(options, &engine, k.into(), transform, &parts, digit_accuracy)?;
             println!(
@@ -177,7 +184,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         let json = serde_json::to_string_pretty(&rows)? + "\n";
         pinesy::whole_file::write(path, |w| w.write_all(json.as_bytes()))?;
     }
-    let test = possibilities(test_probabilities.view(), transforms[0])?;
+    let test = transforms[0].possibilities(test_probabilities.view())?;
     show_one_sum(&mnist.test, &test, options.seed)
 }
 
@@ -239,11 +246,17 @@ fn evaluate(
         }
     };
     let engine = engine.with_parameters(&parameters)?;
+    let explained = if Some(transform) == options.transform.or(Some(Transform::ALL[0])) { options.explain } else { 0 };
     let mut accuracies = Vec::new();
     let (mut ambiguous, mut seconds, mut count) = (0, 0.0, 0);
     for run in 0..u64::from(options.runs) {
         let sums = Sums::draw(test.digits.len(), k, options.seed.wrapping_add(run));
         let evaluation = sums.evaluate(&engine, test.degrees.view(), test.digits.labels.view())?;
+        if run == 0 {
+            for &sum in evaluation.failures.iter().take(explained) {
+                explain(options, &engine, &sums, sum, test)?;
+            }
+        }
         accuracies.push(evaluation.right as f64 / evaluation.sums as f64);
         ambiguous += evaluation.ambiguous;
         seconds += evaluation.seconds;
@@ -294,14 +307,53 @@ fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Resu
         println!("  {line}");
     }
     let inputs = sums.inputs(possibilities.view());
-    let rows: Vec<(&str, Vec<f32>)> =
-        inputs.iter().map(|(name, array)| (name.as_str(), array.row(0).to_vec())).collect();
-    let rows: Vec<(&str, &[f32])> = rows.iter().map(|(name, row)| (*name, row.as_slice())).collect();
-    let inference = engine.infer(&rows)?;
+    let explainer = Explainer::new(&engine, &row(&inputs, 0))?;
     println!();
     for j in 0..=K {
-        println!("  {}", explain::sentence(&engine, &rows, &inference, &format!("y{j}"))?);
+        println!("  {}", explainer.justify(&format!("y{j}"))?.to_string().replace('\n', "\n  "));
     }
+    Ok(())
+}
+
+/// One example's degrees of every input.
+fn row(inputs: &[(String, Array2<f32>)], example: usize) -> Vec<(&str, &[f32])> {
+    let degrees = inputs.iter().map(|(_, array)| array.row(example).to_slice().expect("rows are in standard layout"));
+    inputs.iter().map(|(name, _)| name.as_str()).zip(degrees).collect()
+}
+
+/// Writes a page on a sum that came out wrong or ambiguous: why each digit that is not right is
+/// what it is, and why it is not the right one.
+fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &Part) -> Result<(), Box<dyn Error>> {
+    /// Numbers of more digits are not shown whole.
+    const WHOLE: usize = 10;
+    let images = sums.images(sum).to_vec();
+    let k = images.len() / 2;
+    let inputs = sums.inputs(test.degrees.view());
+    let explainer = Explainer::new(engine, &row(&inputs, sum))?;
+    let (_, truth) = sums.result(sum, test.digits.labels.view());
+    let names: Vec<String> = (0..=k).map(|j| format!("y{j}")).collect();
+    let truth: Vec<Value> = truth.into_iter().map(|digit| Value::Integer(digit as i64)).collect();
+    let (mut questions, mut read, mut inferred) = (Vec::new(), Vec::new(), String::new());
+    for (name, right) in names.iter().zip(&truth) {
+        let why = explainer.justify(name)?;
+        inferred += &if let [digit] = why.decision.as_slice() { digit.to_string() } else { "?".to_owned() };
+        if why.decision != [right.clone()] {
+            questions.extend([Question::Why(name), Question::WhyNot(name, right)]);
+            read.extend(why.readings.into_iter().map(|reading| reading.attribute));
+        }
+    }
+    let shown = inputs.iter().zip(&images).filter(|((name, _), _)| k <= WHOLE || read.contains(name));
+    let shown = shown.map(|((name, _), &image)| (name.as_str(), test.digits.images.index_axis(Axis(0), image)));
+    let pictures = Pictures { images: shown.collect(), per_row: k.min(WHOLE) };
+    let total: String = truth.iter().map(Value::to_string).collect();
+    let (left, right) = (number(test.digits, &images[..k]), number(test.digits, &images[k..]));
+    let heading = format!("{left} + {right} = {total}, inferred {inferred}");
+    let mut page = Page::new(&heading);
+    page.example(&heading, &explainer, &pictures, &questions)?;
+    std::fs::create_dir_all(&options.explain_to)?;
+    let path = options.explain_to.join(format!("addition_k{k}_sum{sum}.html"));
+    pinesy::whole_file::write(&path, |w| write!(w, "{page}"))?;
+    println!("      explained in {}", path.display());
     Ok(())
 }
 

@@ -10,11 +10,11 @@ use std::time::Instant;
 use clap::Parser;
 use ndarray::{Array1, Array3, ArrayView2, Axis, concatenate, s};
 use pinesy::datasets::{Digits, Mnist, Puzzle, read_puzzles};
+use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
-use pinesy::possibility::Transform;
-use pinesy::tasks::addition::possibilities;
+use pinesy::possibility::{Transform, Value};
 use pinesy::tasks::mean_and_deviation;
 use pinesy::tasks::sudoku::{
     Exact, Split, Verdict, area_under_curve, best_threshold, generate, inputs, learning_examples, rules, score,
@@ -63,6 +63,13 @@ struct Options {
     /// Also draw the first split's test puzzles judged invalid, one SVG each.
     #[arg(long, value_name = "DIR")]
     draw: Option<PathBuf>,
+    /// Write pages that explain the first N test puzzles of each split that the pairwise rules judge
+    /// wrongly or find ambiguous.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    explain: usize,
+    /// Where to write these pages.
+    #[arg(long, value_name = "DIR", default_value = "explanations")]
+    explain_to: PathBuf,
 }
 
 fn parse_size(text: &str) -> Result<usize, String> {
@@ -145,7 +152,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             train(options, &split, seed, &device)?
         };
         let training_seconds = start.elapsed().as_secs_f64();
-        let outcome = evaluate(options, m, &engine, &network, &split, training_seconds, number == 0)?;
+        let outcome = evaluate(options, m, &engine, &network, &split, training_seconds, number)?;
         println!(
             "split {number}: cells read {:.2} %, training {:.0} s, learning {:.2} s",
             100.0 * outcome.cell_accuracy,
@@ -225,7 +232,7 @@ fn read(options: &Options, network: &Network, puzzles: &[Puzzle]) -> Result<(Arr
         }
     }
     let right = accuracy(&probabilities, digits.labels.view());
-    let degrees = possibilities(probabilities.view(), options.transform)?;
+    let degrees = options.transform.possibilities(probabilities.view())?;
     let shape = (puzzles.len(), options.size * options.size, options.size);
     Ok((degrees.into_shape_with_order(shape)?, right))
 }
@@ -237,7 +244,7 @@ fn evaluate(
     network: &Network,
     split: &Split,
     training_seconds: f64,
-    draw: bool,
+    number: u64,
 ) -> Result<SplitOutcome, Box<dyn Error>> {
     let (train, _) = read(options, network, &split.train)?;
     let (validation, _) = read(options, network, &split.validation)?;
@@ -270,12 +277,22 @@ fn evaluate(
         let scores = |verdicts: Vec<Verdict>| verdicts.into_iter().map(score).collect::<Vec<f32>>();
         let threshold = best_threshold(&scores(judge(&validation)?), &valid(&split.validation));
         let start = Instant::now();
-        let scores = scores(judge(&test)?);
+        let verdicts = judge(&test)?;
+        let ambiguous: Vec<bool> = verdicts.iter().map(|verdict| verdict.valid == verdict.invalid).collect();
+        let scores = scores(verdicts);
         let milliseconds_per_puzzle = 1e3 * start.elapsed().as_secs_f64() / scores.len() as f64;
         let truth = valid(&split.test);
         let right = scores.iter().zip(&truth).filter(|(score, valid)| (**score >= threshold) == **valid).count();
-        if reasoner == "pairwise" && draw {
-            explain(options, m, split, &test, &scores, threshold)?;
+        if reasoner == "pairwise" {
+            if number == 0 {
+                show_conflicts(options, m, split, &test, &scores, threshold)?;
+            }
+            let failed = |&i: &usize| ambiguous[i] || (scores[i] >= threshold) != truth[i];
+            for puzzle in (0..scores.len()).filter(failed).take(options.explain) {
+                let judged = format!("score {:.2}, valid from {threshold:.2} on", scores[puzzle]);
+                let page = explain(options, &engine, &split.test[puzzle], test.index_axis(Axis(0), puzzle), &judged)?;
+                write_page(&page, options, number, puzzle)?;
+            }
         }
         reasoners.push(Outcome {
             reasoner,
@@ -320,8 +337,41 @@ fn summarise(outcomes: &[SplitOutcome]) {
     println!("  {} of {} misread valid grids repaired", sum(|o| o.repaired), sum(|o| o.misread));
 }
 
-/// Shows the first puzzle judged invalid in the terminal, and draws all of them if asked to.
+/// A page on one puzzle: why the rules find it valid or not, and why not the truth.
 fn explain(
+    options: &Options,
+    engine: &Engine,
+    puzzle: &Puzzle,
+    cells: ArrayView2<f32>,
+    judged: &str,
+) -> Result<Page, Box<dyn Error>> {
+    let names: Vec<String> = (0..cells.nrows()).map(|cell| format!("x{cell}")).collect();
+    let rows: Vec<Vec<f32>> = cells.outer_iter().map(|row| row.to_vec()).collect();
+    let inputs: Vec<(&str, &[f32])> = names.iter().map(String::as_str).zip(rows.iter().map(Vec::as_slice)).collect();
+    let explainer = Explainer::new(engine, &inputs)?;
+    let images = names.iter().map(String::as_str).zip(puzzle.images.outer_iter()).collect();
+    let (truth, state): (Value, _) = if puzzle.valid { ("yes".into(), "valid") } else { ("no".into(), "invalid") };
+    let mut questions = vec![Question::Why("valid")];
+    if explainer.justify("valid")?.decision != [truth.clone()] {
+        questions.push(Question::WhyNot("valid", &truth));
+    }
+    let mut page = Page::new("A visual Sudoku puzzle");
+    let heading = format!("This grid is {state} ({}); {judged}", puzzle.note);
+    page.example(&heading, &explainer, &Pictures { images, per_row: options.size }, &questions)?;
+    Ok(page)
+}
+
+fn write_page(page: &Page, options: &Options, split: u64, puzzle: usize) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(&options.explain_to)?;
+    let name = format!("sudoku{}_split{split}_puzzle{puzzle}.html", options.size);
+    let path = options.explain_to.join(name);
+    pinesy::whole_file::write(&path, |w| write!(w, "{page}"))?;
+    println!("  explained in {}", path.display());
+    Ok(())
+}
+
+/// Shows the first puzzle judged invalid in the terminal, and draws all of them if asked to.
+fn show_conflicts(
     options: &Options,
     m: usize,
     split: &Split,

@@ -1,83 +1,73 @@
-//! Explanation: which rule decides a degree, and through what.
+//! Explanation: why a derived attribute has its value, why not another, and what would change it.
 //!
-//! π(u) is the minimum over the rules of max(parameter, premise degree). The rule that attains it
-//! is the one that keeps u from being more possible.
+//! π(u) is the minimum over the rules of max(parameter, premise degree), where premise degrees are
+//! minima and maxima of Π(a ∈ P), which are maxima of degrees of values, and so on down the
+//! cascade. An explanation follows what attains each minimum and maximum, from a value to the
+//! rules that hold it down, the propositions that decide these, the values that decide those, and
+//! finally inputs and parameters (Farreny & Prade 1992; Baaj, Poli, Ouerdane & Maudet 2021).
+//!
+//! - [`Explainer::justify`]: why this value is decided, or why none is: sentences.
+//! - [`Explainer::explain`]: why a value is as possible as it is, or no more: a tree.
+//! - [`Explainer::changes`]: which single degree would have to change, and by how much.
+//! - [`Explainer::activations`]: which rules fired, as a table; [`rules_report`]: over a data set.
+//! - [`Explanation::dot`] and [`Page`]: the same as a graph, and as an HTML page.
+//!
+//! ```
+//! use pinesy::explain::Explainer;
+//! use pinesy::inference::Engine;
+//! use pinesy::rules::RuleBase;
+//!
+//! let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
+//! let petals: [(&str, &[f32]); 2] = [("petal_length", &[0.0, 0.3, 1.0]), ("petal_width", &[0.0, 0.2, 1.0])];
+//! let explainer = Explainer::new(&engine, &petals)?;
+//! println!("{}", explainer.justify("species")?);
+//! println!("{}", explainer.explain("species", &"versicolor".into())?);
+//! for change in explainer.changes("species")? {
+//!     println!("{change}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-use crate::inference::{Engine, Error, Inference};
-use crate::possibility::{Distribution, Value};
+mod activation;
+mod change;
+mod dot;
+mod explainer;
+mod graph;
+mod justification;
+mod page;
+mod report;
+mod text;
+mod tree;
 
-/// What holds a value's degree down.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Deciding<'a> {
-    /// The rule's name; the first in rule order if several attain the minimum.
-    pub rule: &'a str,
-    /// The degree it gives the value.
-    pub degree: f32,
-    /// Whether its parameter (s or r) rather than its premise sets that degree.
-    pub by_parameter: bool,
-}
+pub use activation::{Activation, Activations};
+pub use change::{Change, Flip, Leaf, Symbol};
+pub use dot::Dot;
+pub use explainer::{Explainer, Reading};
+pub use justification::{Competitors, Justification};
+pub use page::{Page, Pictures, Question};
+pub use report::{RuleUse, RulesReport, rules_report};
+pub use tree::{DecidingProposition, DecidingRule, Explanation, Node, Origin, Subject};
 
-/// The rule that decides the degree of one value of a derived attribute for one example.
-///
-/// # Errors
-/// As [`Engine::premises`].
-///
-/// # Panics
-/// If the position lies outside the attribute's domain.
-pub fn deciding_rule<'a>(
-    engine: &'a Engine,
-    inputs: &[(&str, &[f32])],
-    attribute: &str,
-    position: usize,
-) -> Result<Deciding<'a>, Error> {
-    let premises = engine.premises(attribute, inputs)?;
-    let set = engine.base().rule_sets().iter().find(|set| engine.base().conclusion(set).name() == attribute);
-    let rules = set.expect("premises were computed").rules();
-    let (s, r) = engine.parameters_of(attribute).expect("premises were computed");
-    let candidates = rules.iter().enumerate().map(|(i, rule)| {
-        let supports = rule.conclusion().subset().contains(position);
-        let (premise, parameter) = if supports { (premises[2 * i], s[i]) } else { (premises[2 * i + 1], r[i]) };
-        Deciding { rule: rule.name(), degree: premise.max(parameter), by_parameter: parameter > premise }
-    });
-    Ok(candidates.reduce(|best, next| if next.degree < best.degree { next } else { best }).expect("sets have rules"))
-}
+use crate::inference;
 
-/// The most possible value other than the one at `position`.
-pub fn strongest_competitor(distribution: &Distribution, position: usize) -> Option<(usize, &Value, f32)> {
-    let others = distribution.iter().enumerate().filter(|(i, _)| *i != position);
-    others.map(|(i, (value, degree))| (i, value, degree)).reduce(|best, next| if next.2 > best.2 { next } else { best })
-}
-
-/// One sentence on why a derived attribute has the value it has.
-///
-/// # Errors
-/// As [`Engine::premises`].
-///
-/// # Panics
-/// If the inference does not come from this engine.
-pub fn sentence(
-    engine: &Engine,
-    inputs: &[(&str, &[f32])],
-    inference: &Inference,
-    attribute: &str,
-) -> Result<String, Error> {
-    let distribution = inference.get(attribute).expect("an attribute of this engine");
-    let values = distribution.attribute().domain().values();
-    let Some(position) = distribution.decision().unique() else {
-        return Ok(format!(
-            "{attribute} is ambiguous: several values are possible to degree {}",
-            distribution.height()
-        ));
-    };
-    let Some((other, value, degree)) = strongest_competitor(distribution, position) else {
-        return Ok(format!("{attribute} = {}: its only value", values[position]));
-    };
-    let deciding = deciding_rule(engine, inputs, attribute, other)?;
-    let by = if deciding.by_parameter { "the rule's own uncertainty" } else { "what it reads" };
-    Ok(format!(
-        "{attribute} = {} with necessity {:.4}: the next best, {value}, is possible only to degree {degree:.4} by {by} in \"{}\"",
-        values[position],
-        distribution.necessity_of(&[position]),
-        deciding.rule
-    ))
+/// What can be wrong with a question.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The inputs, or an attribute that no rule concludes on.
+    #[error(transparent)]
+    Inference(#[from] inference::Error),
+    /// A value that the attribute does not have.
+    #[error("{attribute} has no value {value}: expected one of {domain}")]
+    UnknownValue {
+        /// The attribute.
+        attribute: String,
+        /// The value asked about.
+        value: String,
+        /// The attribute's domain.
+        domain: String,
+    },
+    /// A picture that cannot be shown.
+    #[error("picture of {0}: expected at least one pixel and an input of the rule base")]
+    Picture(String),
 }

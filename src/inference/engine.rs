@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::lanes::{LANES, Lane};
-use super::program::Scratch;
+use super::program::{Scratch, Source, Stage};
 use super::{Error, Parameters, Program, Relation, RuleSetParameters};
 use crate::possibility::{Distribution, check_degrees};
 use crate::rules::RuleBase;
@@ -83,16 +83,14 @@ impl Engine {
     /// [`Error::MissingInput`], [`Error::UnknownInput`], [`Error::DuplicateInput`] or
     /// [`Error::Degrees`] for inputs that are not as expected.
     pub fn infer(&self, inputs: &[(&str, &[f32])]) -> Result<Inference, Error> {
-        let row = self.row(inputs)?;
-        let batch = Batch { rows: Array2::from_shape_vec((1, row.len()), row).expect("one row") };
-        let stages: Vec<usize> = (0..self.program.stages.len()).collect();
-        let degrees = self.run(&batch, &stages);
-        let mut degrees = degrees.row(0).to_vec().into_iter();
-        let distribution = |&stage: &usize| {
-            let attribute = &self.base().attributes()[self.program.stages[stage].attribute];
-            Distribution::trusted(attribute.clone(), degrees.by_ref().take(attribute.domain().len()).collect())
+        let stages = &self.program.stages;
+        let trace = self.trace(inputs, stages.len())?;
+        let distribution = |(stage, atoms): (&Stage, &Vec<f32>)| {
+            let attribute = &self.base().attributes()[stage.attribute];
+            let class_of = stage.structure.partition.class_of();
+            Distribution::trusted(attribute.clone(), class_of.iter().map(|&class| atoms[class as usize]).collect())
         };
-        Ok(Inference { distributions: stages.iter().map(distribution).collect() })
+        Ok(Inference { distributions: stages.iter().zip(&trace.atoms).map(distribution).collect() })
     }
 
     /// Gathers a batch from one array of shape (examples, values) for each input.
@@ -152,17 +150,8 @@ impl Engine {
     /// # Errors
     /// As [`Self::infer`] and [`Self::relation`].
     pub fn premises(&self, attribute: &str, inputs: &[(&str, &[f32])]) -> Result<Vec<f32>, Error> {
-        let wanted = self.stage(attribute)?;
-        let row = self.row(inputs)?;
-        let mut scratch = self.program.scratch();
-        self.program.read_inputs(&row, &mut scratch);
-        for (stage, parameters) in self.program.stages.iter().zip(self.parameters.iter()).take(wanted) {
-            stage.premises(&mut scratch);
-            stage.conclude(parameters, &mut scratch);
-            stage.publish(&mut scratch);
-        }
-        self.program.stages[wanted].premises(&mut scratch);
-        Ok(scratch.levels[..2 * self.program.stages[wanted].structure.rules].iter().map(|lane| lane[0]).collect())
+        let stage = self.stage(attribute)?;
+        Ok(self.trace(inputs, stage + 1)?.premises.swap_remove(stage))
     }
 
     /// The parameters s and r of the rules on an attribute; `None` if no rule concludes on it.
@@ -177,12 +166,13 @@ impl Engine {
 
     /// The place in the cascade of the rule set on an attribute.
     pub(crate) fn stage(&self, name: &str) -> Result<usize, Error> {
-        let position = self.base().position(name);
-        let stage = self.program.stages.iter().position(|stage| Some(stage.attribute) == position);
-        stage.ok_or_else(|| {
-            let derived = self.program.stages.iter().map(|stage| self.base().attributes()[stage.attribute].name());
-            Error::UnknownDerived { name: name.to_owned(), known: derived.collect::<Vec<_>>().join(", ") }
-        })
+        if let Some(position) = self.base().position(name)
+            && let Source::Stage(stage) = self.program.sources[position]
+        {
+            return Ok(stage);
+        }
+        let derived = self.program.stages.iter().map(|stage| self.base().attributes()[stage.attribute].name());
+        Err(Error::UnknownDerived { name: name.to_owned(), known: derived.collect::<Vec<_>>().join(", ") })
     }
 
     /// What is given for each input, in the program's order.
@@ -190,11 +180,8 @@ impl Engine {
         let name = |attribute: usize| self.base().attributes()[attribute].name();
         let mut columns = vec![None; self.program.inputs.len()];
         for &(given, value) in given {
-            let position = self.base().position(given);
-            // Inputs are sorted by attribute.
-            let input =
-                position.and_then(|p| self.program.inputs.binary_search_by_key(&p, |input| input.attribute).ok());
-            let Some(input) = input else {
+            let source = self.base().position(given).map(|position| self.program.sources[position]);
+            let Some(Source::Input(input)) = source else {
                 let known = self.base().inputs().map(|a| a.name()).collect::<Vec<_>>().join(", ");
                 return Err(Error::UnknownInput { name: given.to_owned(), known });
             };
@@ -208,7 +195,7 @@ impl Engine {
         columns.into_iter().zip(&self.program.inputs).map(found).collect()
     }
 
-    fn row(&self, inputs: &[(&str, &[f32])]) -> Result<Vec<f32>, Error> {
+    pub(super) fn row(&self, inputs: &[(&str, &[f32])]) -> Result<Vec<f32>, Error> {
         let columns = self.columns(inputs)?;
         for (input, degrees) in self.program.inputs.iter().zip(&columns) {
             check_degrees(self.base().attributes()[input.attribute].name(), input.len, degrees)?;

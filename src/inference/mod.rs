@@ -26,6 +26,7 @@ mod parameters;
 mod partition;
 mod program;
 mod relation;
+mod trace;
 
 pub use engine::{Batch, BatchInference, Engine, Inference};
 pub use parameters::{Parameters, RuleSetParameters};
@@ -33,7 +34,8 @@ pub use partition::Partition;
 pub use relation::Relation;
 
 pub(crate) use lanes::{LANES, Lane};
-pub(crate) use program::{Program, Scratch, Structure};
+pub(crate) use program::{Program, Scratch, Source, Stage, Structure};
+pub(crate) use trace::Trace;
 
 use crate::possibility;
 

@@ -11,8 +11,21 @@ pub(crate) struct Program {
     pub base: RuleBase,
     pub inputs: Vec<Input>,
     pub stages: Vec<Stage>,
+    /// Where the degrees of each attribute of the base come from.
+    pub sources: Vec<Source>,
     /// Propositions read anywhere; each has a number.
     pub propositions: usize,
+}
+
+/// Where the degrees of an attribute come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Nowhere: no rule mentions it.
+    Unused,
+    /// The input of this number.
+    Input(usize),
+    /// The rule set of this number in the cascade.
+    Stage(usize),
 }
 
 /// An input attribute.
@@ -87,7 +100,14 @@ impl Program {
             inputs.push(Input { attribute, offset, len, reader });
             offset += len;
         }
-        Self { base: base.clone(), inputs, stages, propositions: compiler.numbers.len() }
+        let mut sources = vec![Source::Unused; base.attributes().len()];
+        for (i, input) in inputs.iter().enumerate() {
+            sources[input.attribute] = Source::Input(i);
+        }
+        for (i, stage) in stages.iter().enumerate() {
+            sources[stage.attribute] = Source::Stage(i);
+        }
+        Self { base: base.clone(), inputs, stages, sources, propositions: compiler.numbers.len() }
     }
 
     /// The degrees of one example's inputs.
@@ -108,19 +128,30 @@ impl Program {
 
     /// Reads the inputs of up to [`LANES`] examples, given row by row.
     pub fn read_inputs(&self, rows: &[f32], scratch: &mut Scratch) {
-        let width = self.input_width();
         for input in &self.inputs {
-            let cells = &input.reader.shape.cells;
-            let scratch_cells = &mut scratch.cells[..cells.len()];
-            scratch_cells.fill([0.0; LANES]);
-            for (lane, row) in rows.chunks_exact(width).enumerate() {
-                for (&degree, &cell) in row[input.offset..input.offset + input.len].iter().zip(cells.class_of()) {
-                    let highest = &mut scratch_cells[cell as usize][lane];
-                    *highest = if degree > *highest { degree } else { *highest };
-                }
-            }
-            input.reader.read(scratch_cells, &mut scratch.read);
+            input.read(rows, self.input_width(), scratch);
         }
+    }
+}
+
+impl Input {
+    /// Reads this input alone from rows of all inputs, `width` degrees each.
+    pub fn read(&self, rows: &[f32], width: usize, scratch: &mut Scratch) {
+        let shape = &self.reader.shape.cells;
+        let cells = &mut scratch.cells[..shape.len()];
+        cells.fill([0.0; LANES]);
+        for (lane, row) in rows.chunks_exact(width).enumerate() {
+            for (&degree, &cell) in row[self.offset..self.offset + self.len].iter().zip(shape.class_of()) {
+                let highest = &mut cells[cell as usize][lane];
+                *highest = if degree > *highest { degree } else { *highest };
+            }
+        }
+        self.reader.read(cells, &mut scratch.read);
+    }
+
+    /// The numbers of the propositions on it.
+    pub fn propositions(&self) -> &[u32] {
+        &self.reader.propositions
     }
 }
 
@@ -141,11 +172,21 @@ impl Stage {
     /// The atoms' degrees, from λ and ρ in `levels`, which become α and β.
     pub fn conclude(&self, parameters: &RuleSetParameters, scratch: &mut Scratch) {
         let levels = &mut scratch.levels[..2 * self.structure.rules];
+        self.apply(parameters, levels);
+        self.structure.select(levels, &mut scratch.atoms);
+    }
+
+    /// Turns λ_1, ρ_1, … into α_1, β_1, ….
+    pub fn apply(&self, parameters: &RuleSetParameters, levels: &mut [Lane]) {
         for ((levels, &s), &r) in levels.chunks_exact_mut(2).zip(&parameters.s).zip(&parameters.r) {
             max_into(&mut levels[0], &[s; LANES]);
             max_into(&mut levels[1], &[r; LANES]);
         }
-        self.structure.select(levels, &mut scratch.atoms);
+    }
+
+    /// The numbers of the propositions on its attribute.
+    pub fn propositions(&self) -> &[u32] {
+        self.reader.as_ref().map_or(&[], |reader| &reader.propositions)
     }
 
     /// Makes the concluded degrees available to the premises of later stages.

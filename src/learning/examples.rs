@@ -2,7 +2,7 @@ use ndarray::ArrayView2;
 
 use super::Error;
 use crate::inference::{Batch, Engine, LANES, Lane, Partition};
-use crate::possibility::check_degrees;
+use crate::possibility::{check_degrees, decide};
 
 /// What an example says about a derived attribute.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +16,8 @@ pub enum Target {
 /// Examples to learn from: degrees of the inputs, and targets for derived attributes.
 #[derive(Debug, Clone)]
 pub struct Examples {
-    pub(super) engine: Engine,
-    pub(super) batch: Batch,
+    pub(crate) engine: Engine,
+    pub(crate) batch: Batch,
     /// One list a rule set in cascade order; empty where nothing was said.
     targets: Vec<Vec<Option<Target>>>,
 }
@@ -77,6 +77,14 @@ impl Examples {
     /// What an example says about a rule set's attribute.
     pub(super) fn target(&self, stage: usize, example: usize) -> Option<&Target> {
         self.targets[stage].get(example)?.as_ref()
+    }
+
+    /// The value an example says is the right one, if it says so of just one.
+    pub(crate) fn true_value(&self, stage: usize, example: usize) -> Option<usize> {
+        match self.target(stage, example)? {
+            Target::Value(position) => Some(*position),
+            Target::Degrees(degrees) => decide(degrees).unique(),
+        }
     }
 
     /// The number of examples that have a target for a rule set.

@@ -23,6 +23,14 @@ impl Decision {
     pub fn unique(&self) -> Option<usize> {
         if let Self::Unique(position) = self { Some(*position) } else { None }
     }
+
+    /// The position of the decided value, or of all that tie.
+    pub fn positions(&self) -> Vec<usize> {
+        match self {
+            Self::Unique(position) => vec![*position],
+            Self::Ambiguous(positions) => positions.clone(),
+        }
+    }
 }
 
 impl Distribution {

@@ -76,4 +76,12 @@ pub enum Error {
     /// A vector that is no probability distribution.
     #[error("probabilities: {0}")]
     Probability(String),
+    /// One row of several.
+    #[error("row {row}: {error}")]
+    Row {
+        /// Its position, from 0.
+        row: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
 }

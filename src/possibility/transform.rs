@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, check_degrees, height};
@@ -75,6 +76,19 @@ impl Transform {
             start = end;
         }
         Ok(degrees)
+    }
+
+    /// [`Self::possibility`] of every row.
+    ///
+    /// # Errors
+    /// [`Error::Row`] for the first row that is no probability distribution.
+    pub fn possibilities(self, probabilities: ArrayView2<'_, f32>) -> Result<Array2<f32>, Error> {
+        let mut degrees = Vec::with_capacity(probabilities.len());
+        for (row, probabilities) in probabilities.outer_iter().enumerate() {
+            let possibility = self.possibility(&probabilities.to_vec());
+            degrees.extend(possibility.map_err(|error| Error::Row { row, error: Box::new(error) })?);
+        }
+        Ok(Array2::from_shape_vec(probabilities.dim(), degrees).expect("one degree a probability"))
     }
 
     /// The probability distribution that [`Self::possibility`] maps to these degrees.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inference::{Batch, Engine, Error};
 use crate::learning::{self, Examples, Target};
-use crate::possibility::{self, Decision, Transform, decide};
+use crate::possibility::{Decision, decide};
 use crate::rules::RuleBase;
 
 /// The rules for numbers of k digits: `rulesets/mnist_addition.toml`, as shipped.
@@ -23,21 +23,6 @@ use crate::rules::RuleBase;
 pub fn rules(k: usize) -> Result<RuleBase, crate::rules::Error> {
     let text = include_str!("../../rulesets/mnist_addition.toml");
     RuleBase::parse(text, "rulesets/mnist_addition.toml", &[("k", i64::try_from(k).unwrap_or(i64::MAX))])
-}
-
-/// Turns rows of probabilities into rows of possibilities.
-///
-/// # Errors
-/// If a row is no probability distribution.
-pub fn possibilities(
-    probabilities: ArrayView2<'_, f32>,
-    transform: Transform,
-) -> Result<Array2<f32>, possibility::Error> {
-    let mut degrees = Vec::with_capacity(probabilities.len());
-    for row in probabilities.outer_iter() {
-        degrees.extend(transform.possibility(&row.to_vec())?);
-    }
-    Ok(Array2::from_shape_vec(probabilities.dim(), degrees).expect("one degree a probability"))
 }
 
 /// Sums drawn from a collection of images.
@@ -160,20 +145,24 @@ impl Sums {
         let start = Instant::now();
         let inferred = engine.infer_batch(&batch, &names)?;
         let seconds = start.elapsed().as_secs_f64();
-        let mut evaluation = Evaluation { sums: self.len(), right: 0, ambiguous: 0, seconds };
+        let mut evaluation = Evaluation { sums: self.len(), right: 0, ambiguous: 0, failures: Vec::new(), seconds };
         let columns: Vec<_> = names.iter().map(|name| inferred.get(name).expect("asked for")).collect();
         for sum in 0..self.len() {
             let (_, digits) = self.result(sum, labels);
             let decisions: Vec<Decision> = columns.iter().map(|column| decide(&column.row(sum).to_vec())).collect();
             evaluation.ambiguous += usize::from(decisions.iter().any(|decision| decision.unique().is_none()));
-            evaluation.right += usize::from(decisions.iter().zip(digits).all(|(d, digit)| d.unique() == Some(digit)));
+            if decisions.iter().zip(digits).all(|(decision, digit)| decision.unique() == Some(digit)) {
+                evaluation.right += 1;
+            } else {
+                evaluation.failures.push(sum);
+            }
         }
         Ok(evaluation)
     }
 }
 
 /// How many sums came out right.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Sums evaluated.
     pub sums: usize,
@@ -181,6 +170,8 @@ pub struct Evaluation {
     pub right: usize,
     /// Sums with at least one ambiguous digit.
     pub ambiguous: usize,
+    /// The sums that are not right: a digit is wrong or ambiguous.
+    pub failures: Vec<usize>,
     /// Wall-clock seconds of inference, perception apart.
     pub seconds: f64,
 }

@@ -1,6 +1,8 @@
 //! Shared by the integration tests.
 #![allow(dead_code)]
 
+pub mod plain;
+
 use std::io::Read;
 
 use flate2::read::GzDecoder;

@@ -1,0 +1,67 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Explainer};
+
+/// What a rule did on one example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Activation {
+    /// The attribute the rule concludes on.
+    pub attribute: String,
+    /// Its name.
+    pub rule: String,
+    /// λ: how possible its premise is.
+    pub lambda: f32,
+    /// ρ: how possible the opposite of its premise is.
+    pub rho: f32,
+    /// α = max(s, λ): what it allows the values of its conclusion.
+    pub alpha: f32,
+    /// β = max(r, ρ): what it allows all other values.
+    pub beta: f32,
+}
+
+/// The activations of some rules; `{}` shows them as a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Activations(pub Vec<Activation>);
+
+impl Explainer<'_> {
+    /// The activation of every rule on an attribute, in rule order.
+    ///
+    /// # Errors
+    /// [`inference::Error::UnknownDerived`](crate::inference::Error::UnknownDerived).
+    pub fn activations(&self, attribute: &str) -> Result<Activations, Error> {
+        let stage = self.derived(attribute)?;
+        let activation = |(i, rule): (usize, &crate::rules::SetRule)| {
+            let (lambda, rho) = (self.premise(stage, 2 * i), self.premise(stage, 2 * i + 1));
+            Activation {
+                attribute: attribute.to_owned(),
+                rule: rule.name().to_owned(),
+                lambda,
+                rho,
+                alpha: lambda.max(self.parameter(stage, 2 * i)),
+                beta: rho.max(self.parameter(stage, 2 * i + 1)),
+            }
+        };
+        Ok(Activations(self.rules(stage).iter().enumerate().map(activation).collect()))
+    }
+}
+
+impl fmt::Display for Activations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |of: fn(&Activation) -> &str, title: &str| {
+            self.0.iter().map(|a| of(a).chars().count()).max().unwrap_or(0).max(title.len())
+        };
+        let (attribute, rule) = (width(|a| &a.attribute, "attribute"), width(|a| &a.rule, "rule"));
+        writeln!(f, "{:attribute$}  {:rule$}  {:>6}  {:>6}  {:>6}  {:>6}", "attribute", "rule", "λ", "ρ", "α", "β")?;
+        for a in &self.0 {
+            writeln!(
+                f,
+                "{:attribute$}  {:rule$}  {:>6.4}  {:>6.4}  {:>6.4}  {:>6.4}",
+                a.attribute, a.rule, a.lambda, a.rho, a.alpha, a.beta
+            )?;
+        }
+        Ok(())
+    }
+}

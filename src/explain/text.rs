@@ -1,0 +1,394 @@
+//! Explanations as text: sentences and trees, with colours in the alternate form.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Change, DecidingRule, Explanation, Justification, Leaf, Node, Origin, Reading, Subject, Symbol};
+use crate::possibility::Value;
+
+/// What is written how.
+struct Palette {
+    value: Style,
+    rule: Style,
+    degree: Style,
+    faint: Style,
+    line: Style,
+}
+
+impl Palette {
+    /// Colours for the alternate form, none otherwise.
+    fn of(f: &Formatter<'_>) -> Self {
+        let style = |styled: Style| if f.alternate() { styled } else { Style::new() };
+        Self {
+            value: style(Style::new().bold()),
+            rule: style(AnsiColor::Cyan.on_default()),
+            degree: style(AnsiColor::Yellow.on_default()),
+            faint: style(Style::new().dimmed()),
+            line: style(Style::new().dimmed()),
+        }
+    }
+
+    fn paint(style: Style, text: impl Display) -> String {
+        format!("{style}{text}{style:#}")
+    }
+
+    fn value(&self, text: impl Display) -> String {
+        Self::paint(self.value, text)
+    }
+
+    fn rule(&self, name: &str) -> String {
+        Self::paint(self.rule, format_args!("\"{name}\""))
+    }
+
+    fn degree(&self, degree: f32) -> String {
+        Self::paint(self.degree, Degree(degree))
+    }
+
+    fn faint(&self, text: impl Display) -> String {
+        Self::paint(self.faint, text)
+    }
+}
+
+/// A degree with as many decimals as tell it from 0 and from 1.
+pub(super) struct Degree(pub f32);
+
+impl Display for Degree {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(degree) = *self;
+        let margin = degree.min(1.0 - degree);
+        if margin <= 0.0 {
+            write!(f, "{degree}")
+        } else if degree < 1e-4 {
+            write!(f, "{degree:.1e}")
+        } else {
+            let digits = format!("{degree:.*}", 2 + (-margin.log10()).floor() as usize);
+            let (shortest, zeros) = digits.split_at(4);
+            write!(f, "{shortest}{}", zeros.trim_end_matches('0'))
+        }
+    }
+}
+
+/// `3`, `3 or 5`, `3, 5, 6 or 8 more`.
+pub(super) fn alternatives(values: &[Value], more: usize) -> String {
+    let mut names: Vec<String> = values.iter().map(Value::to_string).collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    match names.split_last() {
+        None => "nothing".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+/// `y1 = 7` or, of several values, `y1 in {7, 8}`.
+pub(super) fn equation(attribute: &str, values: &[Value], more: usize) -> String {
+    match values {
+        [only] if more == 0 => format!("{attribute} = {only}"),
+        _ => {
+            let list = values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
+            let rest = if more > 0 { format!(", … {more} more") } else { String::new() };
+            format!("{attribute} in {{{list}{rest}}}")
+        }
+    }
+}
+
+impl Subject {
+    /// The subject as an equation about its attribute.
+    pub(super) fn of(&self, attribute: &str) -> String {
+        match self {
+            Self::Is(values) => equation(attribute, values, 0),
+            Self::IsNot(values) => format!("not {}", equation(attribute, values, 0)),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn equation(&self) -> String {
+        equation(&self.attribute, &self.values, self.more_values)
+    }
+}
+
+impl DecidingRule {
+    /// The parameter that takes part: s where the rule concludes on the values, r elsewhere.
+    pub(super) fn symbol(&self) -> Symbol {
+        if self.concludes { Symbol::S } else { Symbol::R }
+    }
+
+    /// The nodes that decide its premise, each once.
+    pub(super) fn causes(&self) -> Vec<usize> {
+        let mut causes: Vec<usize> = self.premise.iter().flat_map(|p| &p.because).copied().collect();
+        causes.sort_unstable();
+        causes.dedup();
+        causes
+    }
+}
+
+impl Display for Symbol {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::S => "s",
+            Self::R => "r",
+        })
+    }
+}
+
+impl Display for Leaf {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input { attribute, value } => write!(f, "{attribute} = {value}"),
+            Self::Parameter { rule, parameter } => write!(f, "{parameter} of \"{rule}\""),
+        }
+    }
+}
+
+/// One clause: the nearest change that alters the decision.
+impl Display for Change {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let p = Palette::of(f);
+        let flips = [("falls", &self.below), ("rises", &self.above)];
+        write!(f, "{}, now {}", p.value(&self.of), p.degree(self.degree))?;
+        for (direction, flip) in flips {
+            let Some(flip) = flip else { continue };
+            let to = if [self.degree.next_up(), self.degree.next_down()].contains(&flip.degree) {
+                "at all".to_owned()
+            } else {
+                format!("to {}", p.degree(flip.degree))
+            };
+            write!(f, "; if it {direction} {to}: {}", alternatives(&flip.decision, 0))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Reading {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let p = Palette::of(f);
+        write!(
+            f,
+            "{} reads {} (anything else possible to {})",
+            self.attribute,
+            p.value(alternatives(&self.values, 0)),
+            p.degree(self.others)
+        )
+    }
+}
+
+/// The most groups of competitors that sentences list.
+const GROUPS: usize = 4;
+/// The most readings that sentences list.
+const READINGS: usize = 6;
+
+impl Justification {
+    /// The first sentence, without what was read.
+    fn headline(&self, p: &Palette) -> String {
+        let Self { attribute, possibility, necessity, .. } = self;
+        match self.decision.as_slice() {
+            [value] if *possibility == 1.0 => {
+                let value = p.value(format_args!("{attribute} = {value}"));
+                format!("{value} is certain to degree {}", p.degree(*necessity))
+            }
+            [value] => {
+                let value = p.value(format_args!("{attribute} = {value}"));
+                format!("{value} is the most possible value, but only to degree {}", p.degree(*possibility))
+            }
+            several => {
+                let values = p.value(alternatives(several, 0).replace(" or ", " and "));
+                let degree = p.degree(*possibility);
+                let all = if several.len() == 2 { "both" } else { "all" };
+                format!("{} is ambiguous: {values} are {all} possible to degree {degree}", p.value(attribute))
+            }
+        }
+    }
+
+    /// What the decision is, for a title.
+    pub(super) fn title(&self) -> String {
+        match self.decision.as_slice() {
+            [value] => format!("{} = {value}", self.attribute),
+            several => format!("{}: {} (ambiguous)", self.attribute, alternatives(several, 0)),
+        }
+    }
+
+    /// Why, sentence by sentence.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        self.to_string().lines().map(str::to_owned).collect()
+    }
+}
+
+impl Display for Justification {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let p = Palette::of(f);
+        f.write_str(&self.headline(&p))?;
+        for (i, reading) in self.readings.iter().take(READINGS).enumerate() {
+            f.write_str(if i == 0 { ": " } else { ", " })?;
+            if f.alternate() { write!(f, "{reading:#}")? } else { write!(f, "{reading}")? }
+        }
+        if self.readings.len() > READINGS {
+            write!(f, ", and {} more inputs", self.readings.len() - READINGS)?;
+        }
+        f.write_str(".")?;
+        if self.competitors.is_empty() {
+            return f.write_str(" It has no other value.");
+        }
+        for group in self.competitors.iter().take(GROUPS) {
+            let values = p.value(alternatives(&group.values, group.more));
+            match group.rules.as_slice() {
+                [] => write!(f, "\n  {values}: nothing holds this down.")?,
+                rules => {
+                    const SHOWN: usize = 3;
+                    let names: Vec<String> = rules.iter().take(SHOWN).map(|rule| p.rule(rule)).collect();
+                    let rest =
+                        if rules.len() > SHOWN { format!(" and {} more", rules.len() - SHOWN) } else { String::new() };
+                    let most = if group.values.len() > 1 { "at most " } else { "" };
+                    let degree = p.degree(group.degree);
+                    write!(f, "\n  {values}: possible to {most}{degree}, held down by {}{rest}.", names.join(", "))?;
+                }
+            }
+        }
+        let hidden = self.competitors.len().saturating_sub(GROUPS) + self.more;
+        if hidden > 0 {
+            let next = self.competitors.get(GROUPS).map_or(0.0, |group| group.degree);
+            write!(
+                f,
+                "\n  {}",
+                p.faint(format_args!("Others, by {hidden} more sets of rules, to at most {}.", Degree(next)))
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A tree; values met before are not unfolded again.
+impl Display for Explanation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let p = Palette::of(f);
+        let subject = p.value(self.subject.of(&self.attribute));
+        write!(f, "{subject} is possible to degree {}", p.degree(self.degree))?;
+        let mut tree = Tree { explanation: self, palette: p, shown: vec![false; self.nodes.len()] };
+        // A single value that is just the subject needs no line of its own.
+        let single = match (&self.subject, self.because.as_slice()) {
+            (Subject::Is(values), &[node]) if self.more == 0 && self.nodes[node].values == *values => Some(node),
+            _ => None,
+        };
+        match single {
+            Some(node) => tree.rules(f, node, ""),
+            None => tree.values(f, &self.because, self.more, ""),
+        }
+    }
+}
+
+/// Groups rules that the same values (or nothing but their parameters) decide, in rule order.
+fn alike(rules: &[DecidingRule]) -> Vec<Vec<&DecidingRule>> {
+    /// Fewer than this are shown one by one.
+    const MANY: usize = 3;
+    let mut groups: Vec<Vec<&DecidingRule>> = Vec::new();
+    let mut places = HashMap::new();
+    for rule in rules {
+        let cut = rule.more > 0 || rule.premise.iter().any(|p| p.more > 0);
+        let next = groups.len();
+        // What the limit cut short is shown by itself.
+        let key = (rule.by_parameter, rule.causes(), cut.then_some(next));
+        let place = *places.entry(key).or_insert(next);
+        if place == next {
+            groups.push(Vec::new());
+        }
+        groups[place].push(rule);
+    }
+    let few = |group: Vec<_>| {
+        if group.len() < MANY { group.into_iter().map(|rule| vec![rule]).collect() } else { vec![group] }
+    };
+    groups.into_iter().flat_map(few).collect()
+}
+
+struct Tree<'a> {
+    explanation: &'a Explanation,
+    palette: Palette,
+    shown: Vec<bool>,
+}
+
+impl Tree<'_> {
+    /// Begins a line below `indent`; the indent of what comes below it.
+    fn branch(&self, f: &mut Formatter<'_>, indent: &str, last: bool) -> Result<String, fmt::Error> {
+        let (here, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        write!(f, "\n{}", Palette::paint(self.palette.line, format_args!("{indent}{here}")))?;
+        Ok(format!("{indent}{below}"))
+    }
+
+    fn more(&self, f: &mut Formatter<'_>, more: usize, what: &str, indent: &str) -> fmt::Result {
+        if more > 0 {
+            self.branch(f, indent, true)?;
+            let plural = if more == 1 { "" } else { "s" };
+            write!(f, "{}", self.palette.faint(format_args!("… {more} more {what}{plural}")))?;
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, f: &mut Formatter<'_>, nodes: &[usize], more: usize, indent: &str) -> fmt::Result {
+        for (i, &node) in nodes.iter().enumerate() {
+            let below = self.branch(f, indent, i + 1 == nodes.len() && more == 0)?;
+            write!(f, "{}", self.palette.value(self.explanation.nodes[node].equation()))?;
+            self.rules(f, node, &below)?;
+        }
+        self.more(f, more, "value", indent)
+    }
+
+    /// What gives a value its degree, after the value itself.
+    fn rules(&mut self, f: &mut Formatter<'_>, node: usize, indent: &str) -> fmt::Result {
+        let Node { origin, more, .. } = &self.explanation.nodes[node];
+        let rules = match origin {
+            Origin::Input => return write!(f, "  {}", self.palette.faint("input")),
+            Origin::Rules(_) if self.shown[node] => return write!(f, "  {}", self.palette.faint("as above")),
+            Origin::Rules(rules) => rules,
+        };
+        self.shown[node] = true;
+        let groups = alike(rules);
+        for (i, group) in groups.iter().enumerate() {
+            let below = self.branch(f, indent, i + 1 == groups.len() && *more == 0)?;
+            match group.as_slice() {
+                [rule] => self.rule(f, rule, &below)?,
+                several => self.several_rules(f, several, &below)?,
+            }
+        }
+        self.more(f, *more, "rule", indent)
+    }
+
+    /// Rules that the same values decide, of which one is named.
+    fn several_rules(&mut self, f: &mut Formatter<'_>, rules: &[&DecidingRule], indent: &str) -> fmt::Result {
+        let named = rules.iter().find(|rule| rule.concludes).unwrap_or(&rules[0]);
+        write!(f, "rule {} and {} more", self.palette.rule(&named.rule), rules.len() - 1)?;
+        let because = named.causes();
+        if named.by_parameter {
+            self.branch(f, indent, because.is_empty())?;
+            f.write_str("their parameters")?;
+        }
+        self.values(f, &because, 0, indent)
+    }
+
+    fn rule(&mut self, f: &mut Formatter<'_>, rule: &DecidingRule, indent: &str) -> fmt::Result {
+        write!(f, "rule {}", self.palette.rule(&rule.rule))?;
+        if !rule.concludes {
+            write!(f, "  {}", self.palette.faint("concludes otherwise"))?;
+        }
+        let alone = rule.premise.is_empty() && rule.more == 0;
+        if rule.by_parameter {
+            self.branch(f, indent, alone)?;
+            write!(f, "its parameter {}", rule.symbol())?;
+        }
+        for (i, proposition) in rule.premise.iter().enumerate() {
+            let below = self.branch(f, indent, i + 1 == rule.premise.len() && rule.more == 0)?;
+            let not = if proposition.holds { "" } else { "not " };
+            write!(f, "{not}{}", proposition.proposition)?;
+            match (proposition.because.as_slice(), proposition.more) {
+                ([], 0) => write!(f, "  {}", self.palette.faint("impossible: it always holds"))?,
+                (&[node], 0) if self.explanation.nodes[node].origin == Origin::Input => {
+                    let value = self.palette.value(self.explanation.nodes[node].equation());
+                    write!(f, ": {value}  {}", self.palette.faint("input"))?;
+                }
+                (nodes, more) => self.values(f, nodes, more, &below)?,
+            }
+        }
+        self.more(f, rule.more, "proposition", indent)
+    }
+}

@@ -1,0 +1,375 @@
+//! Explanations against the formulas, on random rule bases.
+
+mod common;
+
+use common::plain::{NAMES, Plain, degree, plain};
+use ndarray::Array2;
+use pinesy::explain::{
+    Activation, Change, Explainer, Explanation, Justification, Leaf, Origin, Subject, Symbol, rules_report,
+};
+use pinesy::inference::Engine;
+use pinesy::learning::{Examples, Target};
+use pinesy::possibility::{Value, decide};
+use pinesy::rules::RuleBase;
+use proptest::prelude::*;
+
+type Row = [Vec<f32>; 2];
+
+/// A degree that an engine is given, in the plain form.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum PlainLeaf {
+    Input { attribute: usize, value: usize },
+    Parameter { set: usize, rule: usize, symbol: Symbol },
+}
+
+fn leaves(plain: &Plain) -> Vec<PlainLeaf> {
+    let inputs = (0..2)
+        .flat_map(|attribute| (0..plain.sizes[attribute]).map(move |value| PlainLeaf::Input { attribute, value }));
+    let parameters = (0..2).flat_map(|set| {
+        let symbols = (0..plain.rules[set].len()).flat_map(|rule| [(rule, Symbol::S), (rule, Symbol::R)]);
+        symbols.map(move |(rule, symbol)| PlainLeaf::Parameter { set, rule, symbol })
+    });
+    inputs.chain(parameters).collect()
+}
+
+fn leaf<'a>(plain: &'a mut Plain, row: &'a mut Row, leaf: PlainLeaf) -> &'a mut f32 {
+    match leaf {
+        PlainLeaf::Input { attribute, value } => &mut row[attribute][value],
+        PlainLeaf::Parameter { set, rule, symbol: Symbol::S } => &mut plain.rules[set][rule].s,
+        PlainLeaf::Parameter { set, rule, symbol: Symbol::R } => &mut plain.rules[set][rule].r,
+    }
+}
+
+fn degree_of(plain: &Plain, row: &Row, of: PlainLeaf) -> f32 {
+    *leaf(&mut plain.clone(), &mut row.clone(), of)
+}
+
+fn with(plain: &Plain, row: &Row, of: PlainLeaf, degree: f32, target: usize) -> Vec<usize> {
+    let (mut plain, mut row) = (plain.clone(), row.clone());
+    *leaf(&mut plain, &mut row, of) = degree;
+    decide(&plain.by_definition(&row)[target]).positions()
+}
+
+/// "mid-0" is rule 0 of set 0, "end-3" rule 3 of set 1.
+fn rule_of(name: &str) -> (usize, usize) {
+    let (set, rule) = name.split_once('-').unwrap();
+    (usize::from(set == "end"), rule.parse().unwrap())
+}
+
+fn position(value: &Value) -> usize {
+    let Value::Integer(value) = value else { panic!("{value}") };
+    usize::try_from(*value).unwrap()
+}
+
+fn input(name: &str) -> usize {
+    NAMES.iter().position(|known| *known == name).unwrap()
+}
+
+fn plain_leaf(leaf: &Leaf) -> PlainLeaf {
+    match leaf {
+        Leaf::Input { attribute, value } => PlainLeaf::Input { attribute: input(attribute), value: position(value) },
+        Leaf::Parameter { rule, parameter } => {
+            let (set, rule) = rule_of(rule);
+            PlainLeaf::Parameter { set, rule, symbol: *parameter }
+        }
+    }
+}
+
+/// The inputs' degrees and parameters that an explanation mentions.
+fn mentioned(explanation: &Explanation) -> Vec<PlainLeaf> {
+    let mut found = Vec::new();
+    for node in &explanation.nodes {
+        if node.origin == Origin::Input {
+            let attribute = input(&node.attribute);
+            found.extend(node.values.iter().map(|value| PlainLeaf::Input { attribute, value: position(value) }));
+        }
+        for rule in node.rules().iter().filter(|rule| rule.by_parameter) {
+            let (set, number) = rule_of(&rule.rule);
+            let symbol = if rule.concludes { Symbol::S } else { Symbol::R };
+            found.push(PlainLeaf::Parameter { set, rule: number, symbol });
+        }
+    }
+    found
+}
+
+/// Values, rules and propositions of an explanation.
+fn parts(explanation: &Explanation) -> usize {
+    let rules = || explanation.nodes.iter().flat_map(|node| node.rules());
+    explanation.nodes.len() + rules().count() + rules().map(|rule| rule.premise.len()).sum::<usize>()
+}
+
+fn case() -> impl Strategy<Value = (Plain, Row)> {
+    plain().prop_flat_map(|plain| {
+        let row = |size| prop::collection::vec(degree(), size);
+        let row = (row(plain.sizes[0]), row(plain.sizes[1])).prop_map(|(a, b)| [a, b]);
+        (Just(plain), row)
+    })
+}
+
+/// Enough random numbers for every leaf of a case.
+fn numbers() -> impl Strategy<Value = Vec<f32>> {
+    prop::collection::vec(degree(), 64)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_an_explanation_does_not_mention_has_no_say((plain, row) in case(), numbers in numbers()) {
+        let engine = plain.engine();
+        let given = plain.given(&engine, &row);
+        prop_assume!(!given.is_empty());
+        let explainer = Explainer::new(&engine, &given).unwrap().with_limit(usize::MAX);
+        let pi = plain.by_definition(&row);
+        for (target, name) in [(2, "mid"), (3, "end")] {
+            for u in 0..plain.sizes[target] {
+                let explanation = explainer.explain(name, &(u as i64).into()).unwrap();
+                prop_assert!(explanation.is_complete());
+                let d = explanation.degree;
+                prop_assert_eq!(d, pi[target][u]);
+                let mentioned = mentioned(&explanation);
+                for &of in &mentioned {
+                    prop_assert_eq!(degree_of(&plain, &row, of), d, "{:?}", of);
+                }
+                // Everything else, all at once, within the stated bounds.
+                let (mut other_plain, mut other_row) = (plain.clone(), row.clone());
+                for (&of, &number) in leaves(&plain).iter().zip(&numbers).filter(|(of, _)| !mentioned.contains(of)) {
+                    let now = degree_of(&plain, &row, of);
+                    let new = if now > d { number.max(d) } else if now < d { number.min(d) } else { number };
+                    *leaf(&mut other_plain, &mut other_row, of) = new;
+                }
+                prop_assert_eq!(other_plain.by_definition(&other_row)[target][u], d);
+            }
+        }
+    }
+
+    #[test]
+    fn changes_alter_the_decision_exactly_where_they_say((plain, row) in case(), numbers in numbers()) {
+        let engine = plain.engine();
+        let given = plain.given(&engine, &row);
+        prop_assume!(!given.is_empty());
+        let explainer = Explainer::new(&engine, &given).unwrap();
+        for (target, name) in [(2, "mid"), (3, "end")] {
+            let now = decide(&plain.by_definition(&row)[target]).positions();
+            let changes = explainer.changes(name).unwrap();
+            prop_assert!(changes.windows(2).all(|pair| pair[0].distance() <= pair[1].distance()));
+            for change in &changes {
+                let of = plain_leaf(&change.of);
+                prop_assert_eq!(change.degree, degree_of(&plain, &row, of));
+                let (low, high) = change.interval();
+                prop_assert!(low <= change.degree && change.degree <= high);
+                // Made, the change alters the decision as foretold; any smaller one does not.
+                for flip in [&change.below, &change.above].into_iter().flatten() {
+                    let expected: Vec<usize> = flip.decision.iter().map(position).collect();
+                    prop_assert_ne!(&expected, &now);
+                    prop_assert_eq!(with(&plain, &row, of, flip.degree, target), expected, "{}", change);
+                }
+                let between = numbers.iter().map(|number| low + (high - low) * number);
+                for degree in between.chain([low, high]) {
+                    prop_assert_eq!(&with(&plain, &row, of, degree, target), &now, "{} at {}", change, degree);
+                }
+            }
+            // No single degree that is not listed can alter it.
+            let listed: Vec<PlainLeaf> = changes.iter().map(|change| plain_leaf(&change.of)).collect();
+            for of in leaves(&plain).into_iter().filter(|of| !listed.contains(of)) {
+                for &degree in numbers.iter().take(8).chain(&[0.0, 1.0]) {
+                    prop_assert_eq!(&with(&plain, &row, of, degree, target), &now, "{:?} at {}", of, degree);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn justifications_and_activations_agree_with_the_formulas((plain, row) in case()) {
+        let engine = plain.engine();
+        let given = plain.given(&engine, &row);
+        prop_assume!(!given.is_empty());
+        let explainer = Explainer::new(&engine, &given).unwrap();
+        let pi = plain.by_definition(&row);
+        for (set, target, name) in [(0, 2, "mid"), (1, 3, "end")] {
+            let activations = explainer.activations(name).unwrap().0;
+            prop_assert_eq!(activations.len(), plain.rules[set].len());
+            for (rule, activation) in plain.rules[set].iter().zip(&activations) {
+                let (lambda, rho) = Plain::premise(rule, &pi);
+                let Activation { lambda: l, rho: r, alpha, beta, .. } = activation;
+                prop_assert_eq!([*l, *r, *alpha, *beta], [lambda, rho, lambda.max(rule.s), rho.max(rule.r)]);
+            }
+            let why = explainer.justify(name).unwrap();
+            let decided: Vec<usize> = why.decision.iter().map(position).collect();
+            prop_assert_eq!(&decided, &decide(&pi[target]).positions());
+            let others: Vec<usize> = (0..plain.sizes[target]).filter(|u| !decided.contains(u)).collect();
+            let highest = others.iter().map(|&u| pi[target][u]).fold(0.0, f32::max);
+            prop_assert_eq!(why.necessity, 1.0 - highest);
+            prop_assert_eq!(why.possibility, pi[target][decided[0]]);
+            let explained = match decided.as_slice() {
+                [_] => (Subject::IsNot(why.decision.clone()), highest),
+                _ => (Subject::Is(why.decision.clone()), why.possibility),
+            };
+            prop_assert_eq!((why.explanation.subject.clone(), why.explanation.degree), explained);
+            prop_assert_eq!(why.doubt.is_some(), decided.len() == 1 && why.possibility < 1.0);
+            // Every competitor is in one group, with just the rules that attain its degree.
+            let mut grouped = Vec::new();
+            for group in &why.competitors {
+                prop_assert_eq!(group.degree, group.values.iter().map(|v| pi[target][position(v)]).fold(0.0, f32::max));
+                for value in &group.values {
+                    let u = position(value);
+                    grouped.push(u);
+                    let rules = plain.rules[set].iter().enumerate();
+                    let attaining = rules.filter(|(_, rule)| Plain::level(rule, u, &pi) == pi[target][u]);
+                    let names: Vec<String> = attaining.map(|(i, _)| format!("{name}-{i}")).collect();
+                    prop_assert_eq!(&group.rules, &(if pi[target][u] < 1.0 { names } else { Vec::new() }));
+                }
+            }
+            grouped.sort_unstable();
+            prop_assert_eq!(grouped, others);
+        }
+    }
+
+    #[test]
+    fn explanations_keep_to_their_limit((plain, row) in case(), limit in 0..30usize) {
+        let engine = plain.engine();
+        let given = plain.given(&engine, &row);
+        prop_assume!(!given.is_empty());
+        let whole = Explainer::new(&engine, &given).unwrap().with_limit(usize::MAX);
+        let whole = whole.explain("end", &0.into()).unwrap();
+        let cut = Explainer::new(&engine, &given).unwrap().with_limit(limit).explain("end", &0.into()).unwrap();
+        prop_assert!(parts(&cut) <= limit);
+        prop_assert_eq!(cut.is_complete(), parts(&whole) <= limit);
+        prop_assert_eq!(cut.degree, whole.degree);
+        // What is left out is said: no list is silently shorter.
+        for node in &cut.nodes {
+            let same = whole.nodes.iter().find(|n| n.attribute == node.attribute && n.values == node.values).unwrap();
+            prop_assert_eq!(node.rules().len() + node.more, same.rules().len());
+        }
+        prop_assert_eq!(serde_json::from_str::<Explanation>(&serde_json::to_string(&cut).unwrap()).unwrap(), cut);
+    }
+
+    #[test]
+    fn the_rules_report_counts_what_the_formulas_say(
+        plain in plain(),
+        numbers in prop::collection::vec(numbers(), 1..40),
+        labels in prop::collection::vec(prop::option::of(any::<prop::sample::Index>()), 40),
+    ) {
+        let engine = plain.engine();
+        let row = |numbers: &Vec<f32>| -> Row {
+            [numbers[..plain.sizes[0]].to_vec(), numbers[8..8 + plain.sizes[1]].to_vec()]
+        };
+        let rows: Vec<Row> = numbers.iter().map(row).collect();
+        let columns = [0, 1].map(|i| Array2::from_shape_fn((rows.len(), plain.sizes[i]), |(n, v)| rows[n][i][v]));
+        let given: Vec<_> = NAMES.iter().copied().zip(columns.iter().map(|column| column.view()))
+            .filter(|(name, _)| engine.base().inputs().any(|a| a.name() == *name)).collect();
+        prop_assume!(!given.is_empty());
+        let labels: Vec<Option<usize>> = labels[..rows.len()].iter().map(|l| l.map(|l| l.index(plain.sizes[3]))).collect();
+        let targets = labels.iter().map(|label| label.map(Target::Value)).collect();
+        let examples = Examples::new(&engine, &given).unwrap().with_targets("end", targets).unwrap();
+        let report = rules_report(&examples);
+        prop_assert_eq!(report.examples, rows.len());
+        for (set, target, name) in [(0, 2, "mid"), (1, 3, "end")] {
+            for (i, rule) in plain.rules[set].iter().enumerate() {
+                let mut counts = [0; 4];
+                for (row, label) in rows.iter().zip(&labels) {
+                    let pi = plain.by_definition(row);
+                    let (lambda, rho) = Plain::premise(rule, &pi);
+                    let attains = |u: usize| pi[target][u] < 1.0 && Plain::level(rule, u, &pi) == pi[target][u];
+                    let alone = |u: usize| {
+                        let others = plain.rules[set].iter().enumerate().filter(|(j, _)| *j != i);
+                        attains(u) && others.map(|(_, other)| Plain::level(other, u, &pi)).all(|level| level > pi[target][u])
+                    };
+                    let values = || 0..plain.sizes[target];
+                    let right = label.filter(|_| set == 1);
+                    let wrong = right.filter(|&u| decide(&pi[target]).unique() != Some(u));
+                    let facts = [lambda > rho, values().any(attains), values().any(alone), wrong.is_some_and(attains)];
+                    counts.iter_mut().zip(facts).for_each(|(count, fact)| *count += usize::from(fact));
+                }
+                let found = report.rules.iter().find(|r| r.rule == format!("{name}-{i}")).unwrap();
+                prop_assert_eq!([found.held, found.decided, found.alone, found.blocked], counts, "{}-{}", name, i);
+            }
+        }
+    }
+}
+
+fn engine(file: &str, parameters: &[(&str, i64)]) -> Engine {
+    Engine::certain(&RuleBase::read(file, parameters).unwrap())
+}
+
+/// A digit read as one, less possibly as another, and hardly as anything else.
+fn digit(read: usize, other: usize, doubt: f32) -> Vec<f32> {
+    let degree = |d: usize| match d {
+        d if d == read => 1.0,
+        d if d == other => doubt,
+        _ => 0.001,
+    };
+    (0..10).map(degree).collect()
+}
+
+#[test]
+fn a_sum_is_explained_down_to_its_digits() {
+    let engine = engine("rulesets/mnist_addition.toml", &[]);
+    let explainer = Explainer::new(&engine, &[("a1", &digit(3, 8, 0.02)), ("a2", &digit(4, 9, 0.01))]).unwrap();
+    let why = explainer.justify("y1").unwrap();
+    let sentences = why.to_string();
+    let lines: Vec<&str> = sentences.lines().collect();
+    assert_eq!(
+        lines[0],
+        "y1 = 7 is certain to degree 0.98: a1 reads 3 (anything else possible to 0.02), a2 reads 4 (anything else \
+         possible to 0.01)."
+    );
+    assert_eq!(
+        lines[1],
+        "  2: possible to 0.02, held down by \"if (c1[0] + c1[1]) % 10 == 2 then y1 == 2\", \
+         \"if (c1[0] + c1[1]) % 10 == 7 then y1 == 7\"."
+    );
+    assert_eq!(lines[2], "  0: possible to 0.001, held down by \"if (c1[0] + c1[1]) % 10 == 0 then y1 == 0\".");
+    assert_eq!((lines.len(), lines[5]), (6, "  Others, by 5 more sets of rules, to at most 0.001."));
+    assert_eq!(
+        why.explanation.to_string(),
+        "\
+not y1 = 7 is possible to degree 0.02
+└─ y1 = 2
+   ├─ rule \"if (c1[0] + c1[1]) % 10 == 2 then y1 == 2\"
+   │  └─ (c1[0] + c1[1]) % 10 == 2
+   │     └─ c1 = (8, 4)
+   │        ├─ rule \"if a1 == 3 then c1[0] == 3\"  concludes otherwise
+   │        │  └─ not a1 == 3: a1 = 8  input
+   │        └─ rule \"if a1 == 8 then c1[0] == 8\"
+   │           └─ a1 == 8: a1 = 8  input
+   └─ rule \"if (c1[0] + c1[1]) % 10 == 7 then y1 == 7\"  concludes otherwise
+      └─ not (c1[0] + c1[1]) % 10 == 7
+         └─ c1 = (8, 4)  as above"
+    );
+    let colours = format!("{:#}", why.explanation);
+    assert!(colours.contains('\u{1b}') && !why.explanation.to_string().contains('\u{1b}'));
+    let dot = why.explanation.dot().to_string();
+    assert!(dot.contains("v2 [shape=box, label=\"a1 = 8\", style=filled"), "{dot}");
+    assert!(dot.contains("v1 -> v0r1 [label=\"not (c1[0] + c1[1]) % 10 == 7\"];"), "{dot}");
+    let json = serde_json::to_string(&why).unwrap();
+    assert_eq!(serde_json::from_str::<Justification>(&json).unwrap(), why);
+    let changes = explainer.changes("y1").unwrap();
+    let json = serde_json::to_string(&changes).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Change>>(&json).unwrap(), changes);
+}
+
+#[test]
+fn a_tie_is_explained_by_what_was_read() {
+    let engine = engine("rulesets/mnist_addition.toml", &[]);
+    let explainer = Explainer::new(&engine, &[("a1", &digit(3, 8, 1.0)), ("a2", &digit(4, 9, 0.01))]).unwrap();
+    let why = explainer.justify("y1").unwrap();
+    assert!(
+        why.to_string().starts_with("y1 is ambiguous: 2 and 7 are both possible to degree 1: a1 reads 3 or 8 ("),
+        "{why}"
+    );
+    let nearest = &explainer.changes("y1").unwrap()[0];
+    assert_eq!(nearest.of, Leaf::Input { attribute: "a1".into(), value: 3.into() });
+    assert_eq!(nearest.below.as_ref().unwrap().degree, 1f32.next_down());
+    assert_eq!(nearest.to_string(), "a1 = 3, now 1; if it falls at all: 2");
+}
+
+#[test]
+fn questions_about_nothing_are_refused() {
+    let engine = engine("rulesets/mnist_addition.toml", &[]);
+    let explainer = Explainer::new(&engine, &[("a1", &digit(3, 8, 0.1)), ("a2", &digit(4, 9, 0.1))]).unwrap();
+    let message = explainer.explain("y1", &12.into()).unwrap_err().to_string();
+    assert_eq!(message, "y1 has no value 12: expected one of 0..9");
+    let message = explainer.justify("a1").unwrap_err().to_string();
+    assert_eq!(message, "'a1' is not a derived attribute: expected one of c1, w1, y1, y0");
+}
