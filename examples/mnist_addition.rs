@@ -338,7 +338,11 @@ fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &P
         let why = explainer.justify(name)?;
         inferred += &if let [digit] = why.decision.as_slice() { digit.to_string() } else { "?".to_owned() };
         if why.decision != [right.clone()] {
-            questions.extend([Question::Why(name), Question::WhyNot(name, right)]);
+            questions.push(Question::Why(name));
+            // What comes closest is explained with the decision.
+            if !why.competitors.first().is_some_and(|closest| closest.values.contains(right)) {
+                questions.push(Question::WhyNot(name, right));
+            }
             read.extend(why.readings.into_iter().map(|reading| reading.attribute));
         }
     }

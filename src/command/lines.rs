@@ -128,6 +128,16 @@ impl<'a> Inputs<'a> {
         self.examples
     }
 
+    /// What an explainer takes, of a single example.
+    pub fn one(&self) -> Vec<(&str, &[f32])> {
+        assert_eq!(self.examples, 1);
+        self.attributes
+            .iter()
+            .zip(&self.columns)
+            .map(|(attribute, column)| (attribute.name(), column.as_slice()))
+            .collect()
+    }
+
     /// The arrays an engine takes, through a function since they are borrowed.
     pub fn with_arrays<T>(self, use_arrays: impl FnOnce(&[(&str, ArrayView2<'_, f32>)]) -> T) -> T {
         let array = |(attribute, column): (&&Attribute, Vec<f32>)| {

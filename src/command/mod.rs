@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod examples;
+mod explain;
 mod infer;
 mod learn;
 mod lines;
+mod rules_report;
 mod solve;
 #[cfg(feature = "perception")]
 mod train;
@@ -29,20 +32,20 @@ pub struct Command {
 const EXAMPLES: &str = "Examples:
   pinesy check rulesets/mnist_addition.toml --set k=2
   pinesy infer rulesets/mnist_addition.toml --params p.json digits.jsonl
+  pinesy explain rulesets/mnist_addition.toml --attribute y1 --format html digits.jsonl > why.html
   pinesy learn rulesets/mnist_addition.toml --threshold 0.01 --out p.json examples.jsonl
+  pinesy rules-report rulesets/mnist_addition.toml --params p.json examples.jsonl
   pinesy solve --composition max-min --all system.json";
 
+// Each subcommand's help is the documentation of its type.
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Check a rule file and show its attributes, rule sets and their order.
     Check(check::Check),
-    /// Infer the derived attributes of examples.
     Infer(infer::Infer),
-    /// Learn the parameters of all rules from examples.
+    Explain(explain::Explain),
     Learn(learn::Learn),
-    /// Solve a system of fuzzy relational equations.
+    RulesReport(rules_report::RulesReport),
     Solve(solve::Solve),
-    /// Train a network that reads digits.
     #[cfg(feature = "perception")]
     Train(train::Train),
 }
@@ -52,7 +55,9 @@ impl Command {
         match self.action {
             Action::Check(check) => check.run(),
             Action::Infer(infer) => infer.run(),
+            Action::Explain(explain) => explain.run(),
             Action::Learn(learn) => learn.run(),
+            Action::RulesReport(report) => report.run(),
             Action::Solve(solve) => solve.run(),
             #[cfg(feature = "perception")]
             Action::Train(train) => train.run(),
@@ -105,6 +110,8 @@ pub enum Error {
     Relation(#[from] relation::Error),
     #[error(transparent)]
     Learning(#[from] learning::Error),
+    #[error(transparent)]
+    Explain(#[from] pinesy::explain::Error),
     #[cfg(feature = "perception")]
     #[error(transparent)]
     Perception(#[from] pinesy::perception::Error),

@@ -241,9 +241,13 @@ impl Display for Justification {
                     let names: Vec<String> = rules.iter().take(SHOWN).map(|rule| p.rule(rule)).collect();
                     let rest =
                         if rules.len() > SHOWN { format!(" and {} more", rules.len() - SHOWN) } else { String::new() };
-                    let most = if group.values.len() > 1 { "at most " } else { "" };
                     let degree = p.degree(group.degree);
-                    write!(f, "\n  {values}: possible to {most}{degree}, held down by {}{rest}.", names.join(", "))?;
+                    let possible = match group.degree {
+                        0.0 => "impossible".to_owned(),
+                        _ if group.values.len() > 1 => format!("possible to at most {degree}"),
+                        _ => format!("possible to {degree}"),
+                    };
+                    write!(f, "\n  {values}: {possible}, held down by {}{rest}.", names.join(", "))?;
                 }
             }
         }

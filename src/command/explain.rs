@@ -1,0 +1,205 @@
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use pinesy::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
+use pinesy::inference::Engine;
+use pinesy::possibility::{Attribute, Value};
+use pinesy::whole_file;
+use serde::Serialize;
+
+use super::lines::{self, Inputs, Reading};
+use super::{Error, Rules};
+
+/// Explain why an attribute has its value, or why not another.
+///
+/// Input lines are as for `pinesy infer`. For each line and attribute: what is decided and how
+/// certainly, what the inputs were read as, the rules that hold every other value down, the chain
+/// from the strongest of these down to the inputs, and the least changes of a single degree that
+/// would alter the decision. With --value: why this value is no more possible than it is.
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    rules: Rules,
+    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
+    #[arg(long)]
+    params: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// The derived attribute to explain. Default: all that no rule reads.
+    #[arg(long)]
+    attribute: Option<String>,
+    /// Explain how possible this value is: 7, yes, or for a tuple "(3, 4)".
+    #[arg(long, requires = "attribute")]
+    value: Option<String>,
+    /// text: sentences and a tree. json: one line an answer. dot: Graphviz graphs. html: one page.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The most parts (values, rules, propositions) of an explanation.
+    #[arg(long, value_name = "PARTS", default_value_t = Explainer::LIMIT)]
+    limit: usize,
+    /// The most changes listed, least first (text and json).
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    changes: usize,
+    /// Also give λ, ρ, α and β of every rule on the attribute (text and json).
+    #[arg(long)]
+    activations: bool,
+    /// Where to write; - for standard output.
+    #[arg(long, default_value = "-")]
+    out: PathBuf,
+    /// Examples (JSON lines; - for standard input).
+    examples: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Dot,
+    Html,
+}
+
+/// One question about one example, answered.
+#[derive(Serialize)]
+struct Answer {
+    /// The line, counted from 1.
+    line: usize,
+    attribute: String,
+    #[serde(flatten)]
+    why: Why,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activations: Option<Activations>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Why {
+    Justification(Justification),
+    Explanation(Explanation),
+}
+
+impl Explain {
+    pub fn run(self) -> Result<(), Error> {
+        let engine = self.rules.engine(self.params.as_deref())?;
+        if self.out != Path::new("-") {
+            // Colours are for terminals.
+            let mut text = anstream::StripStream::new(Vec::new());
+            self.answer(&engine, &mut text)?;
+            return whole_file::write(&self.out, |w| w.write_all(&text.into_inner()))
+                .map_err(|source| Error::Write { path: self.out.clone(), source });
+        }
+        let mut out = BufWriter::new(anstream::stdout().lock());
+        self.answer(&engine, &mut out)?;
+        Ok(out.flush()?)
+    }
+
+    fn answer(&self, engine: &Engine, out: &mut dyn Write) -> Result<(), Error> {
+        let attributes = self.attributes(engine)?;
+        let value = self.value(attributes[0])?;
+        let mut page = Page::new("Why this answer");
+        let mut lines = lines::open(&self.examples)?;
+        while let Some((line, object)) = lines.next()? {
+            let mut inputs = Inputs::new(engine);
+            inputs.push(&object, &self.reading).map_err(|reason| lines.error(line, reason))?;
+            let explainer = Explainer::new(engine, &inputs.one())?.with_limit(self.limit);
+            if self.format == Format::Html {
+                let question = |attribute: &&'_ Attribute| match &value {
+                    None => Question::Why(engine.base().attribute(attribute.name()).expect("it is explained").name()),
+                    Some(value) => Question::WhyNot(attributes[0].name(), value),
+                };
+                let questions: Vec<Question> = attributes.iter().map(question).collect();
+                page.example(&format!("Line {line}"), &explainer, &Pictures::default(), &questions)?;
+                continue;
+            }
+            for attribute in &attributes {
+                let answer = self.one(&explainer, line, attribute.name(), value.as_ref())?;
+                self.write(&answer, out)?;
+            }
+        }
+        if self.format == Format::Html {
+            writeln!(out, "{page}")?;
+        }
+        Ok(())
+    }
+
+    /// The attribute asked for, or all that no rule reads; at least one.
+    fn attributes<'e>(&self, engine: &'e Engine) -> Result<Vec<&'e Attribute>, Error> {
+        let base = engine.base();
+        if let Some(name) = &self.attribute {
+            engine.relation(name)?;
+            return Ok(vec![base.attribute(name).expect("it has a relation")]);
+        }
+        let mut read = vec![false; base.attributes().len()];
+        let premises = base.rule_sets().iter().flat_map(|set| set.rules()).flat_map(|rule| rule.premise());
+        premises.for_each(|proposition| read[proposition.attribute()] = true);
+        let last = base.rule_sets().iter().filter(|set| !read[set.attribute()]);
+        Ok(last.map(|set| base.conclusion(set)).collect())
+    }
+
+    /// The value asked about, written as explanations write it or as JSON.
+    fn value(&self, attribute: &Attribute) -> Result<Option<Value>, Error> {
+        let Some(text) = &self.value else { return Ok(None) };
+        let domain = attribute.domain();
+        let shown = domain.values().iter().find(|value| value.to_string() == *text).cloned();
+        let json = || serde_json::from_str(text).ok().filter(|value| domain.position(value).is_some());
+        let unknown = || pinesy::explain::Error::UnknownValue {
+            attribute: attribute.name().to_owned(),
+            value: text.clone(),
+            domain: domain.to_string(),
+        };
+        Ok(Some(shown.or_else(json).ok_or_else(unknown)?))
+    }
+
+    fn one(
+        &self,
+        explainer: &Explainer<'_>,
+        line: usize,
+        attribute: &str,
+        value: Option<&Value>,
+    ) -> Result<Answer, Error> {
+        let why = match value {
+            Some(value) => Why::Explanation(explainer.explain(attribute, value)?),
+            None => Why::Justification(explainer.justify(attribute)?),
+        };
+        let wants_changes = value.is_none() && self.changes > 0 && self.format != Format::Dot;
+        let mut changes = if wants_changes { explainer.changes(attribute)? } else { Vec::new() };
+        changes.truncate(self.changes);
+        let activations = self.activations.then(|| explainer.activations(attribute)).transpose()?;
+        Ok(Answer { line, attribute: attribute.to_owned(), why, changes, activations })
+    }
+
+    fn write(&self, answer: &Answer, out: &mut dyn Write) -> Result<(), Error> {
+        let explanation = match &answer.why {
+            Why::Justification(justification) => &justification.explanation,
+            Why::Explanation(explanation) => explanation,
+        };
+        match self.format {
+            Format::Json => {
+                serde_json::to_writer(&mut *out, answer).map_err(std::io::Error::from)?;
+                writeln!(out)?;
+            }
+            Format::Dot => write!(out, "{}", explanation.dot())?,
+            _ => {
+                writeln!(out, "line {}:", answer.line)?;
+                if let Why::Justification(justification) = &answer.why {
+                    writeln!(out, "{justification:#}")?;
+                    if let Some(doubt) = &justification.doubt {
+                        writeln!(out, "{doubt:#}")?;
+                    }
+                }
+                writeln!(out, "{explanation:#}")?;
+                if !answer.changes.is_empty() {
+                    writeln!(out, "It would change with one of these alone:")?;
+                    answer.changes.iter().try_for_each(|change| writeln!(out, "  {change:#}"))?;
+                }
+                if let Some(activations) = &answer.activations {
+                    write!(out, "{activations}")?;
+                }
+                writeln!(out)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::lines::Reading;
+use super::{Error, Rules, examples};
+
+/// Count how often each rule held, decided, or blocked the right answer.
+///
+/// Examples are as for `pinesy learn`. For each rule: in how many examples its premise was more
+/// possible than the opposite (held); it decided how possible some value is (decided); it alone did
+/// (alone); and the value that is right by the example's target was not inferred, this rule having
+/// decided how possible it is (blocked). A rule that never decided could be left out; one that
+/// blocked may be wrong, or misled by what it reads.
+#[derive(Debug, Args)]
+pub struct RulesReport {
+    #[command(flatten)]
+    rules: Rules,
+    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
+    #[arg(long)]
+    params: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Examples (JSON lines; - for standard input).
+    examples: PathBuf,
+}
+
+impl RulesReport {
+    pub fn run(self) -> Result<(), Error> {
+        let engine = self.rules.engine(self.params.as_deref())?;
+        let examples = examples::read(&engine, &self.reading, &self.examples)?;
+        let report = pinesy::explain::rules_report(&examples);
+        let mut out = stdout().lock();
+        if self.json {
+            serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{report}")?;
+        }
+        Ok(())
+    }
+}
