@@ -289,7 +289,8 @@ fn evaluate(
             }
             let failed = |&i: &usize| ambiguous[i] || (scores[i] >= threshold) != truth[i];
             for puzzle in (0..scores.len()).filter(failed).take(options.explain) {
-                let judged = format!("score {:.2}, valid from {threshold:.2} on", scores[puzzle]);
+                let verdict = if scores[puzzle] >= threshold { "valid" } else { "invalid" };
+                let judged = format!("judged {verdict} (score {:.2}, valid from {threshold:.2} on)", scores[puzzle]);
                 let page = explain(options, &engine, &split.test[puzzle], test.index_axis(Axis(0), puzzle), &judged)?;
                 write_page(&page, options, number, puzzle)?;
             }
@@ -352,7 +353,7 @@ fn explain(
     let images = names.iter().map(String::as_str).zip(puzzle.images.outer_iter()).collect();
     let state = if puzzle.valid { "valid" } else { "invalid" };
     let mut page = Page::new("A visual Sudoku puzzle");
-    let heading = format!("This grid is {state} ({}); {judged}", puzzle.note);
+    let heading = format!("A grid that is {state} ({}), {judged}. Images of 0, 1, … stand for 1, 2, …", puzzle.note);
     page.example(&heading, &explainer, &Pictures { images, per_row: options.size }, &[Question::Why("valid")])?;
     Ok(page)
 }

@@ -308,3 +308,93 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
     assert_eq!(report["validation_accuracy"], 1.0);
 }
+
+#[test]
+fn explain_answers_in_every_form() {
+    let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";
+    let explain = |more: &[&str]| succeeds(&[&["explain", RULES], more, &["-"]].concat(), &line);
+
+    let text = explain(&[]);
+    // Both digits of the sum, since no rule reads them; no colours, since this is no terminal.
+    assert!(text.contains("y0 = 0 is certain to degree 0.50: a1 reads 3 (anything else possible to 0.50)"), "{text}");
+    assert!(text.contains("y1 = 7 is certain to degree 0.50"), "{text}");
+    assert!(text.contains("a1 = 3, now 1; if it falls to 0.50: 2 or 7"), "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains("λ"));
+    let table = explain(&["--attribute", "y0", "--activations", "--changes", "0"]);
+    assert!(table.contains("y0         if w1 == 0 then y0 == 0  1.0000  0.5000  1.0000  0.5000"), "{table}");
+    assert!(!table.contains("It would change"));
+
+    let tree = explain(&["--attribute", "c1", "--value", "(8, 9)"]);
+    assert!(tree.starts_with("line 1:\nc1 = (8, 9) is possible to degree 0.50\n├─ rule"), "{tree}");
+    assert_eq!(tree, explain(&["--attribute", "c1", "--value", "[8, 9]"]));
+    let cut = explain(&["--attribute", "c1", "--value", "(8, 9)", "--limit", "3"]);
+    assert!(cut.contains("… 3 more rules"), "{cut}");
+
+    let lines = explain(&["--format", "json", "--attribute", "y1"]);
+    let json: Json = serde_json::from_str(&lines).unwrap();
+    assert_eq!((&json["line"], &json["attribute"]), (&json!(1), &json!("y1")));
+    assert_eq!(json["justification"]["decision"], json!([7]));
+    assert_eq!(json["changes"][0]["below"], json!({"degree": 0.5, "decision": [2, 7]}));
+    let nodes = json["justification"]["explanation"]["nodes"].as_array().unwrap();
+    assert!(nodes.iter().any(|node| node["attribute"] == "a1" && node["origin"] == "input"));
+
+    let dot = explain(&["--format", "dot", "--attribute", "y1"]);
+    assert!(dot.starts_with("digraph \"y1\" {\n") && dot.ends_with("}\n"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("why.html");
+    assert_eq!(explain(&["--format", "html", "--out", page.to_str().unwrap()]), "");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<section data-attribute=\"y0\">"));
+}
+
+#[test]
+fn explain_refuses_what_it_cannot_answer() {
+    let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";
+    let ask = |code, more: &[&str], input: &str| fails(code, &[&["explain", RULES], more, &["-"]].concat(), input);
+    assert!(ask(1, &["--attribute", "a1"], &line).contains("'a1' is not a derived attribute: expected one of c1"));
+    let message = ask(1, &["--attribute", "y1", "--value", "ten"], &line);
+    assert!(message.contains("y1 has no value ten: expected one of 0..9"), "{message}");
+    assert!(ask(2, &["--value", "3"], &line).contains("--attribute <ATTRIBUTE>"));
+    assert!(ask(1, &[], "{\"a1\":[1]}\n").contains("standard input:1: "));
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("why.txt");
+    let broken = line.clone() + "{\"a1\":[1]}\n";
+    ask(1, &["--out", out.to_str().unwrap()], &broken);
+    assert!(!out.exists(), "no half answer is left behind");
+}
+
+#[test]
+fn rules_report_counts_what_rules_did() {
+    let lines: String = (0..100).map(|i| format!("{}\n", example(i / 10, i % 10))).collect();
+    let json: Json = serde_json::from_str(&succeeds(&["rules-report", RULES, "--json", "-"], &lines)).unwrap();
+    assert_eq!(json["examples"], 100);
+    let of = |name: &str| json["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == name).unwrap().clone();
+    // Ten of the hundred sums of two digits have a first digit 3; all are inferred rightly.
+    let rule = of("if a1 == 3 then c1[0] == 3");
+    assert_eq!((&rule["held"], &rule["decided"], &rule["blocked"]), (&json!(10), &json!(100), &json!(0)));
+    assert_eq!(of("if c1[0] + c1[1] >= 10 then w1 == 1")["held"], 45);
+
+    // 3 + 4 = 9, somebody says.
+    let mut wrong = example(3, 4);
+    wrong["targets"] = json!({"y1": 9});
+    let table = succeeds(&["rules-report", RULES, "-"], &format!("{wrong}\n"));
+    let blocked = |rule: &str| table.lines().find(|line| line.contains(rule)).unwrap().ends_with("  1");
+    // The rule on 9 sees no 9; the one on 7 sees a 7, which excludes all else.
+    assert!(blocked("then y1 == 9") && blocked("then y1 == 7") && !blocked("then y1 == 8"), "{table}");
+    assert!(table.ends_with("\n1 examples, 32 rules: 0 never decided, 2 blocked a right answer\n"), "{table}");
+}
+
+#[test]
+fn long_help_teaches_the_formats() {
+    for (command, lesson) in [
+        ("infer", "an array in domain order"),
+        ("learn", "\"targets\""),
+        ("explain", "what the inputs were read as"),
+        ("rules-report", "could be left out"),
+        ("check", "cascade order"),
+    ] {
+        let help = succeeds(&[command, "--help"], "");
+        assert!(help.contains(lesson), "{command}: {help}");
+    }
+}

@@ -76,7 +76,7 @@ struct Answer {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Why {
-    Justification(Justification),
+    Justification(Box<Justification>),
     Explanation(Explanation),
 }
 
@@ -161,7 +161,7 @@ impl Explain {
     ) -> Result<Answer, Error> {
         let why = match value {
             Some(value) => Why::Explanation(explainer.explain(attribute, value)?),
-            None => Why::Justification(explainer.justify(attribute)?),
+            None => Why::Justification(Box::new(explainer.justify(attribute)?)),
         };
         let wants_changes = value.is_none() && self.changes > 0 && self.format != Format::Dot;
         let mut changes = if wants_changes { explainer.changes(attribute)? } else { Vec::new() };

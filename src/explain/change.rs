@@ -198,7 +198,7 @@ impl Explainer<'_> {
         let values = self.attribute(input.attribute).domain().values();
         let width = program.input_width();
         let degrees: Vec<f32> = self.degrees(input.attribute).to_vec();
-        let mut block = |block: &[(usize, f32)], scratch: &mut Scratch| {
+        let block = |block: &[(usize, f32)], scratch: &mut Scratch| {
             let mut rows = self.trace.inputs.repeat(block.len());
             for (row, &(position, degree)) in rows.chunks_exact_mut(width).zip(block) {
                 row[input.offset + position] = degree;
@@ -209,7 +209,7 @@ impl Explainer<'_> {
             attribute: self.name(input.attribute).to_owned(),
             value: values[position].clone(),
         };
-        self.vary(&degrees, leaf, affected, scratch, &mut block)
+        self.vary(&degrees, leaf, affected, scratch, block)
     }
 
     /// How the target responds to each parameter of a rule set.
@@ -220,7 +220,7 @@ impl Explainer<'_> {
             rule: rules[level / 2].name().to_owned(),
             parameter: if level.is_multiple_of(2) { Symbol::S } else { Symbol::R },
         };
-        let mut block = |block: &[(usize, f32)], scratch: &mut Scratch| {
+        let block = |block: &[(usize, f32)], scratch: &mut Scratch| {
             let compiled = self.stage(stage);
             compiled.premises(scratch);
             let levels = &mut scratch.levels[..2 * rules.len()];
@@ -233,7 +233,7 @@ impl Explainer<'_> {
                 compiled.publish(scratch);
             }
         };
-        self.vary(&degrees, leaf, affected, scratch, &mut block)
+        self.vary(&degrees, leaf, affected, scratch, block)
     }
 
     /// Sets each of some leaves to 0 and to 1, alone, and runs what it affects.
@@ -243,7 +243,7 @@ impl Explainer<'_> {
         leaf: impl Fn(usize) -> Leaf,
         affected: &[usize],
         scratch: &mut Scratch,
-        set: &mut dyn FnMut(&[(usize, f32)], &mut Scratch),
+        mut set: impl FnMut(&[(usize, f32)], &mut Scratch),
     ) -> Vec<Response> {
         let settings: Vec<(usize, f32)> = (0..degrees.len()).flat_map(|leaf| [(leaf, 0.0), (leaf, 1.0)]).collect();
         let mut responses = Vec::new();

@@ -119,19 +119,20 @@ fn uses(examples: &Examples, stage: usize, first: usize, lanes: usize, scratch: 
     }
     compiled.conclude(engine.stage_parameters(stage), scratch);
     let atoms = &scratch.atoms[..structure.partition.len()];
-    for lane in 0..lanes {
-        let blocked = examples.true_value(stage, first + lane).filter(|&position| {
+    for lane in (0..lanes).map(|lane| lane as u8) {
+        let atoms: Vec<f32> = atoms.iter().map(|atom| atom[usize::from(lane)]).collect();
+        let levels: Vec<f32> = scratch.levels.iter().map(|level| level[usize::from(lane)]).collect();
+        let blocked = examples.true_value(stage, first + usize::from(lane)).filter(|&position| {
             let class_of = structure.partition.class_of();
-            let degrees: Vec<f32> = class_of.iter().map(|&atom| atoms[atom as usize][lane]).collect();
+            let degrees: Vec<f32> = class_of.iter().map(|&atom| atoms[atom as usize]).collect();
             decide(&degrees).unique() != Some(position)
         });
         let blocked = blocked.map(|position| structure.partition.class_of()[position] as usize);
-        for (atom, selectors) in structure.selectors.chunks_exact(structure.rules).enumerate() {
-            let degree = atoms[atom][lane];
-            if degree == 1.0 {
-                continue;
-            }
-            let attains = |&rule: &usize| scratch.levels[selectors[rule] as usize][lane] == degree;
+        // Rules that attain 1 hold nothing down.
+        for (atom, selectors) in
+            structure.selectors.chunks_exact(structure.rules).enumerate().filter(|(atom, _)| atoms[*atom] < 1.0)
+        {
+            let attains = |&rule: &usize| levels[selectors[rule] as usize] == atoms[atom];
             let mut attaining = (0..structure.rules).filter(attains);
             let (only, second) = (attaining.next().expect("a minimum is attained"), attaining.next());
             for rule in std::iter::once(only).chain(second).chain(attaining) {
