@@ -3,7 +3,7 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::inference::{LANES, Scratch};
+use crate::inference::{LANES, Lane, Scratch, Structure};
 use crate::learning::Examples;
 use crate::possibility::decide;
 
@@ -118,31 +118,47 @@ fn uses(examples: &Examples, stage: usize, first: usize, lanes: usize, scratch: 
         }
     }
     compiled.conclude(engine.stage_parameters(stage), scratch);
-    let atoms = &scratch.atoms[..structure.partition.len()];
-    for lane in (0..lanes).map(|lane| lane as u8) {
-        let atoms: Vec<f32> = atoms.iter().map(|atom| atom[usize::from(lane)]).collect();
-        let levels: Vec<f32> = scratch.levels.iter().map(|level| level[usize::from(lane)]).collect();
-        let blocked = examples.true_value(stage, first + usize::from(lane)).filter(|&position| {
-            let class_of = structure.partition.class_of();
-            let degrees: Vec<f32> = class_of.iter().map(|&atom| atoms[atom as usize]).collect();
-            decide(&degrees).unique() != Some(position)
-        });
-        let blocked = blocked.map(|position| structure.partition.class_of()[position] as usize);
-        // Rules that attain 1 hold nothing down.
-        for (atom, selectors) in
-            structure.selectors.chunks_exact(structure.rules).enumerate().filter(|(atom, _)| atoms[*atom] < 1.0)
-        {
-            let attains = |&rule: &usize| levels[selectors[rule] as usize] == atoms[atom];
-            let mut attaining = (0..structure.rules).filter(attains);
-            let (only, second) = (attaining.next().expect("a minimum is attained"), attaining.next());
-            for rule in std::iter::once(only).chain(second).chain(attaining) {
-                uses[rule].decided |= 1 << lane;
-                uses[rule].blocked |= u16::from(blocked == Some(atom)) << lane;
+    let deciding = |lane: usize| {
+        let of = |lanes: &[Lane]| lanes.iter().map(|degrees| degrees[lane]).collect::<Vec<f32>>();
+        let (atoms, levels) = (of(&scratch.atoms[..structure.partition.len()]), of(&scratch.levels[..2 * uses.len()]));
+        note_deciding(structure, examples.true_value(stage, first + lane), &atoms, &levels, 1u16 << lane, &mut uses);
+    };
+    (0..lanes).for_each(deciding);
+    uses
+}
+
+/// Notes which rules attain the degrees of one example's atoms, given α_1, β_1, ….
+fn note_deciding(
+    structure: &Structure,
+    right: Option<usize>,
+    atoms: &[f32],
+    levels: &[f32],
+    lane: u16,
+    uses: &mut [Uses],
+) {
+    let class_of = structure.partition.class_of();
+    let blocked = right.filter(|&position| {
+        let degrees: Vec<f32> = class_of.iter().map(|&atom| atoms[atom as usize]).collect();
+        decide(&degrees).unique() != Some(position)
+    });
+    let blocked = blocked.map(|position| class_of[position] as usize);
+    let selectors = structure.selectors.chunks_exact(structure.rules);
+    // Rules that attain 1 hold nothing down.
+    for ((atom, &degree), selectors) in
+        atoms.iter().enumerate().zip(selectors).filter(|((_, degree), _)| **degree < 1.0)
+    {
+        let attains = |&rule: &usize| levels[selectors[rule] as usize] == degree;
+        let attaining: Vec<usize> = (0..structure.rules).filter(attains).collect();
+        for &rule in &attaining {
+            uses[rule].decided |= lane;
+            if blocked == Some(atom) {
+                uses[rule].blocked |= lane;
             }
-            uses[only].alone |= u16::from(second.is_none()) << lane;
+        }
+        if let [only] = attaining[..] {
+            uses[only].alone |= lane;
         }
     }
-    uses
 }
 
 impl RulesReport {
