@@ -7,7 +7,7 @@ use ndarray::Array2;
 use pinesy::explain::{
     Activation, Change, Explainer, Explanation, Justification, Leaf, Origin, Subject, Symbol, rules_report,
 };
-use pinesy::inference::Engine;
+use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{Examples, Target};
 use pinesy::possibility::{Value, decide};
 use pinesy::rules::RuleBase;
@@ -164,7 +164,7 @@ proptest! {
                     prop_assert_ne!(&expected, &now);
                     prop_assert_eq!(with(&plain, &row, of, flip.degree, target), expected, "{}", change);
                 }
-                let between = numbers.iter().map(|number| low + (high - low) * number);
+                let between = numbers.iter().map(|number| (low + (high - low) * number).clamp(low, high));
                 for degree in between.chain([low, high]) {
                     prop_assert_eq!(&with(&plain, &row, of, degree, target), &now, "{} at {}", change, degree);
                 }
@@ -372,4 +372,69 @@ fn questions_about_nothing_are_refused() {
     assert_eq!(message, "y1 has no value 12: expected one of 0..9");
     let message = explainer.justify("a1").unwrap_err().to_string();
     assert_eq!(message, "'a1' is not a derived attribute: expected one of c1, w1, y1, y0");
+}
+
+/// One thread answers about leaf after leaf: none may leave anything behind for the next.
+#[test]
+fn changes_of_a_whole_cascade_are_those_that_inference_shows() {
+    let base = RuleBase::read("rulesets/mnist_addition.toml", &[("k", 2)]).unwrap();
+    let mut parameters = Parameters::certain(&base);
+    for (i, set) in parameters.parameters.values_mut().enumerate() {
+        set.s.iter_mut().enumerate().for_each(|(j, s)| *s = 0.01 * ((i + 3 * j) % 7) as f32);
+        set.r.iter_mut().enumerate().for_each(|(j, r)| *r = 0.02 * ((2 * i + j) % 5) as f32);
+    }
+    let engine = Engine::new(&base, &parameters).unwrap();
+    let rows = [digit(3, 8, 0.3), digit(4, 9, 0.6), digit(1, 7, 0.5), digit(5, 6, 0.4)];
+    let decision = |engine: &Engine, rows: &[Vec<f32>; 4]| {
+        let names = ["a1", "a2", "a3", "a4"];
+        let inputs: Vec<(&str, &[f32])> = names.into_iter().zip(rows.iter().map(Vec::as_slice)).collect();
+        let distribution = engine.infer(&inputs).unwrap().get("y1").unwrap().clone();
+        let values = distribution.attribute().domain().values();
+        distribution.decision().positions().into_iter().map(|i| values[i].clone()).collect::<Vec<Value>>()
+    };
+    // What is decided when one degree is another.
+    let with = |of: &Leaf, degree: f32| {
+        let (mut rows, mut parameters) = (rows.clone(), parameters.clone());
+        match of {
+            Leaf::Input { attribute, value } => {
+                rows[attribute[1..].parse::<usize>().unwrap() - 1][position(value)] = degree;
+            }
+            Leaf::Parameter { rule, parameter } => {
+                let set = base.rule_sets().iter().find(|set| set.rules().iter().any(|r| r.name() == rule)).unwrap();
+                let i = set.rules().iter().position(|r| r.name() == rule).unwrap();
+                let of_set = parameters.parameters.get_mut(base.conclusion(set).name()).unwrap();
+                *(if *parameter == Symbol::S { &mut of_set.s[i] } else { &mut of_set.r[i] }) = degree;
+            }
+        }
+        decision(&engine.with_parameters(&parameters).unwrap(), &rows)
+    };
+    let inputs = (1..=4)
+        .flat_map(|j| (0..10).map(move |d| Leaf::Input { attribute: format!("a{j}"), value: Value::Integer(d) }));
+    let rules = base.rule_sets().iter().flat_map(|set| set.rules()).map(|rule| rule.name().to_owned());
+    let parameter =
+        |rule: String| [Symbol::S, Symbol::R].map(|parameter| Leaf::Parameter { rule: rule.clone(), parameter });
+    let leaves: Vec<Leaf> = inputs.chain(rules.flat_map(parameter)).collect();
+
+    let names = ["a1", "a2", "a3", "a4"];
+    let given: Vec<(&str, &[f32])> = names.into_iter().zip(rows.iter().map(Vec::as_slice)).collect();
+    let explainer = Explainer::new(&engine, &given).unwrap();
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let changes = one_thread.install(|| explainer.changes("y1").unwrap());
+    assert_eq!(changes, explainer.changes("y1").unwrap());
+    assert!(changes.len() > 20, "{}", changes.len());
+    let now = decision(&engine, &rows);
+    for leaf in &leaves {
+        let change = changes.iter().find(|change| change.of == *leaf);
+        for (end, flip) in [(0.0, change.and_then(|c| c.below.as_ref())), (1.0, change.and_then(|c| c.above.as_ref()))]
+        {
+            match flip {
+                None => assert_eq!(with(leaf, end), now, "{leaf} at {end}"),
+                Some(flip) => {
+                    let within = if end == 0.0 { flip.degree.next_up() } else { flip.degree.next_down() };
+                    assert_eq!(with(leaf, flip.degree), flip.decision, "{leaf} at {}", flip.degree);
+                    assert_eq!(with(leaf, within), now, "{leaf} at {within}");
+                }
+            }
+        }
+    }
 }
