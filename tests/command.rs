@@ -348,6 +348,15 @@ fn explain_answers_in_every_form() {
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<section data-attribute=\"y0\">"));
 }
 
+/// The README's example of an explanation is what the command prints.
+#[test]
+fn the_readme_shows_what_explain_prints() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let line = readme.split("echo '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+    let printed = succeeds(&["explain", RULES, "--attribute", "y1", "-"], line);
+    assert!(readme.contains(printed.trim_end()), "{printed}");
+}
+
 #[test]
 fn explain_refuses_what_it_cannot_answer() {
     let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";

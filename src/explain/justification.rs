@@ -44,7 +44,7 @@ pub struct Competitors {
     pub more: usize,
     /// The highest of their degrees.
     pub degree: f32,
-    /// The rules that attain their degrees; none for values that are fully possible.
+    /// The rules that attain their degrees.
     pub rules: Vec<String>,
 }
 
@@ -117,11 +117,8 @@ impl Explainer<'_> {
         let mut more = 0;
         for position in positions {
             let degree = degrees[position];
-            // Nothing holds down what is fully possible, though every rule attains its degree.
-            let rules: Vec<usize> = match degree {
-                1.0 => Vec::new(),
-                _ => self.deciding(stage, self.element(attribute, position)).map(|level| level / 2).collect(),
-            };
+            let rules: Vec<usize> =
+                self.deciding(stage, self.element(attribute, position)).map(|level| level / 2).collect();
             if let Some(&known) = place.get(&rules) {
                 match groups.get_mut(known) {
                     Some(group) if group.values.len() < Node::VALUES => group.values.push(values[position].clone()),

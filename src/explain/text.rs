@@ -72,14 +72,19 @@ impl Display for Degree {
 
 /// `3`, `3 or 5`, `3, 5, 6 or 8 more`.
 pub(super) fn alternatives(values: &[Value], more: usize) -> String {
-    let mut names: Vec<String> = values.iter().map(Value::to_string).collect();
-    if more > 0 {
-        names.push(format!("{more} more"));
-    }
+    listed(names(values, more), "or")
+}
+
+fn names(values: &[Value], more: usize) -> Vec<String> {
+    let more = (more > 0).then(|| format!("{more} more"));
+    values.iter().map(Value::to_string).chain(more).collect()
+}
+
+fn listed(names: Vec<String>, last_by: &str) -> String {
     match names.split_last() {
         None => "nothing".to_owned(),
         Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {last_by} {last}", rest.join(", ")),
     }
 }
 
@@ -195,7 +200,7 @@ impl Justification {
                 format!("{value} is the most possible value, but only to degree {}", p.degree(*possibility))
             }
             several => {
-                let values = p.value(alternatives(several, 0).replace(" or ", " and "));
+                let values = p.value(listed(names(several, 0), "and"));
                 let degree = p.degree(*possibility);
                 let all = if several.len() == 2 { "both" } else { "all" };
                 format!("{} is ambiguous: {values} are {all} possible to degree {degree}", p.value(attribute))
@@ -232,36 +237,44 @@ impl Display for Justification {
         if self.competitors.is_empty() {
             return f.write_str(" It has no other value.");
         }
-        for group in self.competitors.iter().take(GROUPS) {
-            let values = p.value(alternatives(&group.values, group.more));
-            match group.rules.as_slice() {
-                [] => write!(f, "\n  {values}: nothing holds this down.")?,
-                rules => {
-                    const SHOWN: usize = 3;
-                    let names: Vec<String> = rules.iter().take(SHOWN).map(|rule| p.rule(rule)).collect();
-                    let rest =
-                        if rules.len() > SHOWN { format!(" and {} more", rules.len() - SHOWN) } else { String::new() };
-                    let degree = p.degree(group.degree);
-                    let possible = match group.degree {
-                        0.0 => "impossible".to_owned(),
-                        _ if group.values.len() > 1 => format!("possible to at most {degree}"),
-                        _ => format!("possible to {degree}"),
-                    };
-                    write!(f, "\n  {values}: {possible}, held down by {}{rest}.", names.join(", "))?;
-                }
-            }
+        let (possible, impossible): (Vec<_>, Vec<_>) = self.competitors.iter().partition(|group| group.degree > 0.0);
+        for group in possible.iter().take(GROUPS) {
+            let values = p.value(listed(names(&group.values, group.more), "and"));
+            let several = group.values.len() > 1;
+            let (are, most) = if several { ("are", "at most ") } else { ("is", "") };
+            let (degree, rules) = (p.degree(group.degree), rules(&p, &group.rules));
+            write!(f, "\n  {values} {are} possible to {most}{degree}, held down by {rules}.")?;
         }
-        let hidden = self.competitors.len().saturating_sub(GROUPS) + self.more;
+        let hidden = possible.len().saturating_sub(GROUPS) + self.more;
         if hidden > 0 {
-            let next = self.competitors.get(GROUPS).map_or(0.0, |group| group.degree);
-            write!(
-                f,
-                "\n  {}",
-                p.faint(format_args!("Others, by {hidden} more sets of rules, to at most {}.", Degree(next)))
-            )?;
+            let degree = Degree(possible.get(GROUPS).map_or(0.0, |group| group.degree));
+            let others = format_args!("Others are possible to at most {degree}, by {hidden} more sets of rules.");
+            write!(f, "\n  {}", p.faint(others))?;
+        }
+        if let Some(first) = impossible.first() {
+            let values = impossible.iter().flat_map(|group| &group.values).cloned();
+            let mut values: Vec<Value> = values.collect();
+            values.sort_unstable();
+            let more =
+                impossible.iter().map(|group| group.more).sum::<usize>() + values.len().saturating_sub(Node::VALUES);
+            values.truncate(Node::VALUES);
+            let are = if values.len() > 1 { "are" } else { "is" };
+            let such = if impossible.len() > 1 { "by rules such as" } else { "by" };
+            let (values, rules) = (p.value(listed(names(&values, more), "and")), rules(&p, &first.rules));
+            write!(f, "\n  {values} {are} impossible, {such} {rules}.")?;
         }
         Ok(())
     }
+}
+
+/// The first of some rules by name.
+fn rules(p: &Palette, rules: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut names: Vec<String> = rules.iter().take(SHOWN).map(|rule| p.rule(rule)).collect();
+    if rules.len() > SHOWN {
+        names.push(format!("{} more", rules.len() - SHOWN));
+    }
+    listed(names, "and")
 }
 
 /// A tree; values met before are not unfolded again.
