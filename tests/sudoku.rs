@@ -251,3 +251,19 @@ fn learned_sudoku_rules_judge_crisp_grids() {
         assert_eq!(violations(2, cells).is_empty(), puzzle.valid);
     }
 }
+
+#[test]
+fn large_grids_are_no_less_possible_than_one_that_is_known() {
+    let exact = Exact::new(3);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..20 {
+        let mut cells = cells(3).new_tree(&mut runner).unwrap().current();
+        // A valid grid, none of whose digits is impossible.
+        let known: Vec<usize> = (0..81).map(|cell| (cell / 9 * 3 + cell / 27 + cell % 9) % 9).collect();
+        known.iter().enumerate().for_each(|(cell, &v)| cells[(cell, v)] = cells[(cell, v)].max(0.125));
+        let (found, grid) = exact.most_possible_valid_grid(cells.view()).unwrap();
+        assert!(found >= degree(cells.view(), &known));
+        assert_eq!(found, degree(cells.view(), &grid));
+        assert!(pairs(3).iter().all(|&(p, q)| grid[p] != grid[q]));
+    }
+}

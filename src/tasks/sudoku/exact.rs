@@ -25,6 +25,8 @@ pub struct Exact {
     n: usize,
     pairs: Vec<(usize, usize)>,
     peers: Vec<Vec<usize>>,
+    /// The cells of each row, column and block.
+    units: Vec<Vec<usize>>,
 }
 
 impl Exact {
@@ -41,7 +43,12 @@ impl Exact {
             peers[p].push(q);
             peers[q].push(p);
         }
-        Self { n, pairs, peers }
+        let unit = |holds: &dyn Fn(usize, usize) -> bool| (0..n * n).filter(|&c| holds(c / n, c % n)).collect();
+        let units = (0..n).flat_map(|i| {
+            let block = move |row: usize, column: usize| row / m * m + column / m == i;
+            [unit(&|row, _| row == i), unit(&|_, column| column == i), unit(&block)]
+        });
+        Self { n, pairs, peers, units: units.collect() }
     }
 
     /// The possibility that the grid is valid: max over valid grids of the min over cells.
@@ -133,9 +140,24 @@ impl Exact {
         })
     }
 
+    /// Draws conclusions until there are none left; false if they contradict each other.
+    fn propagate(&self, domains: &mut [u32], mut decided: Vec<usize>) -> bool {
+        loop {
+            if !self.eliminate(domains, &mut decided) {
+                return false;
+            }
+            if !self.units.iter().all(|unit| place(domains, unit, (1 << self.n) - 1, &mut decided)) {
+                return false;
+            }
+            if decided.is_empty() {
+                return true;
+            }
+        }
+    }
+
     /// Takes the digits of decided cells from their peers, as long as that decides more; false if
     /// a cell is left without digit.
-    fn propagate(&self, domains: &mut [u32], mut decided: Vec<usize>) -> bool {
+    fn eliminate(&self, domains: &mut [u32], decided: &mut Vec<usize>) -> bool {
         while let Some(cell) = decided.pop() {
             for &peer in &self.peers[cell] {
                 if domains[peer] & domains[cell] != 0 {
@@ -150,4 +172,28 @@ impl Exact {
         }
         true
     }
+}
+
+/// Decides the cells of a unit that alone can take some digit; false if no cell can take one, or
+/// one cell would have to take two.
+fn place(domains: &mut [u32], unit: &[usize], all: u32, decided: &mut Vec<usize>) -> bool {
+    let (mut once, mut twice) = (0, 0);
+    for &cell in unit {
+        twice |= once & domains[cell];
+        once |= domains[cell];
+    }
+    if once != all {
+        return false;
+    }
+    for &cell in unit {
+        let only_here = domains[cell] & !twice;
+        if only_here.count_ones() > 1 {
+            return false;
+        }
+        if only_here != 0 && domains[cell] != only_here {
+            domains[cell] = only_here;
+            decided.push(cell);
+        }
+    }
+    true
 }
