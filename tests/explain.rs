@@ -9,8 +9,8 @@ use pinesy::explain::{
 };
 use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{Examples, Target};
-use pinesy::possibility::{Value, decide};
-use pinesy::rules::RuleBase;
+use pinesy::possibility::{Attribute, Domain, Value, decide};
+use pinesy::rules::{Condition, Rule, RuleBase};
 use proptest::prelude::*;
 
 type Row = [Vec<f32>; 2];
@@ -362,6 +362,54 @@ fn a_tie_is_explained_by_what_was_read() {
     assert_eq!(nearest.of, Leaf::Input { attribute: "a1".into(), value: 3.into() });
     assert_eq!(nearest.below.as_ref().unwrap().degree, 1f32.next_down());
     assert_eq!(nearest.to_string(), "a1 = 3, now 1; if it falls at all: 2");
+}
+
+#[test]
+fn long_lists_are_cut_and_say_so() {
+    let domain = |size: i64| Domain::integers(0..=size - 1).unwrap();
+    let base = RuleBase::builder()
+        .attribute(Attribute::new("a", domain(1000)).unwrap())
+        .attribute(Attribute::new("b", domain(1000)).unwrap())
+        .rule(Rule::new("low").when(Condition::is("a", 0)).then(Condition::one_of("b", 0..10)))
+        .build()
+        .unwrap();
+    let engine = Engine::certain(&base);
+    let explainer = Explainer::new(&engine, &[("a", &[1.0; 1000])]).unwrap();
+    let why = explainer.justify("b").unwrap().to_string();
+    assert!(
+        why.starts_with(
+            "b is ambiguous: 0, 1, 2, 3, 4, 5, 6, 7 and 992 more are all possible to degree 1: a reads 0, 1,"
+        ),
+        "{why}"
+    );
+    let mut a = [0.0; 1000];
+    a[0] = 1.0;
+    let explainer = Explainer::new(&engine, &[("a", &a)]).unwrap();
+    let why = explainer.justify("b").unwrap();
+    assert_eq!((why.competitors.len(), why.competitors[0].values.len(), why.competitors[0].more), (1, 8, 982));
+    assert!(
+        why.to_string().ends_with("10, 11, 12, 13, 14, 15, 16, 17 and 982 more are impossible, by \"low\"."),
+        "{why}"
+    );
+    let why = explainer.clone().with_limit(0).justify("b").unwrap();
+    assert_eq!((why.competitors.len(), why.more), (0, 1));
+    assert!(!why.to_string().contains("no other value"), "{why}");
+}
+
+#[test]
+fn the_only_value_needs_no_reason() {
+    let base = RuleBase::builder()
+        .attribute(Attribute::new("a", Domain::integers(0..=1).unwrap()).unwrap())
+        .attribute(Attribute::new("b", Domain::symbols(["only"]).unwrap()).unwrap())
+        .rule(Rule::new("so").when(Condition::is("a", 0)).then(Condition::is("b", "only")))
+        .build()
+        .unwrap();
+    let engine = Engine::certain(&base);
+    let explainer = Explainer::new(&engine, &[("a", &[1.0, 0.5])]).unwrap();
+    let why = explainer.justify("b").unwrap();
+    assert_eq!(why.to_string(), "b = only is certain to degree 1. It has no other value.");
+    assert_eq!((why.necessity, why.explanation.nodes.len()), (1.0, 0));
+    assert_eq!(explainer.changes("b").unwrap(), []);
 }
 
 #[test]

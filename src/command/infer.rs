@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pinesy::inference::{BatchInference, Engine};
-use pinesy::possibility::{Domain, Value, decide};
+use pinesy::possibility::{Domain, Value, decide, possibility_outside};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::lines::{self, Inputs, Reading};
@@ -91,12 +91,10 @@ impl Serialize for Answer<'_> {
         for (name, domain) in &self.domains {
             let possibility = self.inferred.get(name).expect("asked for").row(self.example).to_vec();
             let decided = decide(&possibility).unique();
-            let others =
-                |decided| possibility.iter().enumerate().filter(move |(i, _)| *i != decided).map(|(_, &degree)| degree);
             let answer = AttributeAnswer {
                 decision: decided.map(|i| &domain.values()[i]),
                 ambiguous: decided.is_none(),
-                necessity: decided.map(|i| 1.0 - others(i).fold(0.0, f32::max)),
+                necessity: decided.map(|i| 1.0 - possibility_outside(&possibility, &[i])),
                 possibility,
             };
             map.serialize_entry(name, &answer)?;

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::inference::{Engine, Source, Stage, Structure, Trace};
-use crate::possibility::{Attribute, Value, decide, height};
+use crate::possibility::{Attribute, Value, decide, possibility_outside};
 use crate::rules::SetRule;
 
 /// Answers questions about what an engine infers from one example.
@@ -145,13 +145,12 @@ impl<'e> Explainer<'e> {
     pub(super) fn reading(&self, attribute: usize) -> Reading {
         let degrees = self.distribution(attribute);
         let decided = decide(&degrees).positions();
-        let others: Vec<f32> =
-            degrees.iter().enumerate().filter(|(i, _)| !decided.contains(i)).map(|(_, &degree)| degree).collect();
+        let others = possibility_outside(&degrees, &decided);
         let values = self.attribute(attribute).domain().values();
         Reading {
             attribute: self.name(attribute).to_owned(),
             values: decided.into_iter().map(|i| values[i].clone()).collect(),
-            others: height(&others),
+            others,
         }
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Explainer, Explanation, Node, Origin, Reading, Subject};
 use crate::inference::Source;
-use crate::possibility::{Value, decide, height};
+use crate::possibility::{Value, decide, height, possibility_outside};
 
 /// Why a derived attribute has the value it has, or why that is ambiguous.
 ///
@@ -93,11 +93,11 @@ impl Explainer<'_> {
         let possibility = height(&degrees);
         let explanation = if unique { others() } else { these() };
         let competing: Vec<usize> = (0..degrees.len()).filter(|&i| !is_decided[i]).collect();
-        let (competitors, more) = self.competitors(stage, &degrees, competing.clone());
+        let (competitors, more) = self.competitors(stage, &degrees, competing);
         Ok(Justification {
             attribute: self.name(attribute).to_owned(),
             possibility,
-            necessity: 1.0 - height(&competing.iter().map(|&i| degrees[i]).collect::<Vec<f32>>()),
+            necessity: 1.0 - possibility_outside(&degrees, &decided),
             readings: self.readings(&explanation),
             competitors,
             more,

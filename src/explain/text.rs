@@ -75,9 +75,11 @@ pub(super) fn alternatives(values: &[Value], more: usize) -> String {
     listed(names(values, more), "or")
 }
 
+/// At most [`Node::VALUES`] names, and how many more there are.
 fn names(values: &[Value], more: usize) -> Vec<String> {
+    let more = more + values.len().saturating_sub(Node::VALUES);
     let more = (more > 0).then(|| format!("{more} more"));
-    values.iter().map(Value::to_string).chain(more).collect()
+    values.iter().take(Node::VALUES).map(Value::to_string).chain(more).collect()
 }
 
 fn listed(names: Vec<String>, last_by: &str) -> String {
@@ -93,9 +95,7 @@ pub(super) fn equation(attribute: &str, values: &[Value], more: usize) -> String
     match values {
         [only] if more == 0 => format!("{attribute} = {only}"),
         _ => {
-            let list = values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
-            let rest = if more > 0 { format!(", … {more} more") } else { String::new() };
-            format!("{attribute} in {{{list}{rest}}}")
+            format!("{attribute} in {{{}}}", names(values, more).join(", "))
         }
     }
 }
@@ -234,7 +234,7 @@ impl Display for Justification {
             write!(f, ", and {} more inputs", self.readings.len() - READINGS)?;
         }
         f.write_str(".")?;
-        if self.competitors.is_empty() {
+        if self.competitors.is_empty() && self.more == 0 {
             return f.write_str(" It has no other value.");
         }
         let (possible, impossible): (Vec<_>, Vec<_>) = self.competitors.iter().partition(|group| group.degree > 0.0);

@@ -157,9 +157,9 @@ impl Input {
     }
 }
 
+// The steps of a program are inlined into every loop that runs it: 8 % fewer instructions.
+
 impl Stage {
-    // Inlined, like what it is called with, into every loop that runs a program: 8 % fewer
-    // instructions.
     /// λ_i and ρ_i of each rule, from what has been read, into `levels`.
     #[inline]
     pub fn premises(&self, scratch: &mut Scratch) {

@@ -84,12 +84,7 @@ impl Distribution {
     /// # Panics
     /// If a position lies outside the domain.
     pub fn necessity_of(&self, positions: &[usize]) -> f32 {
-        let mut outside = vec![true; self.degrees.len()];
-        for &i in positions {
-            outside[i] = false;
-        }
-        let others = self.degrees.iter().zip(outside).filter(|(_, outside)| *outside);
-        1.0 - others.fold(0.0f32, |highest, (&degree, _)| highest.max(degree))
+        1.0 - possibility_outside(&self.degrees, positions)
     }
 
     /// The unique most possible value, or all that tie. No tie is ever broken.
@@ -121,6 +116,19 @@ pub fn check_degrees(name: &str, expected: usize, degrees: &[f32]) -> Result<(),
 /// The highest of some degrees; 0 for none.
 pub fn height(degrees: &[f32]) -> f32 {
     degrees.iter().copied().fold(0.0, f32::max)
+}
+
+/// Π(not A) for the set A of these positions: the highest of the other degrees.
+///
+/// # Panics
+/// If a position lies outside the degrees.
+pub fn possibility_outside(degrees: &[f32], positions: &[usize]) -> f32 {
+    let mut outside = vec![true; degrees.len()];
+    for &i in positions {
+        outside[i] = false;
+    }
+    let others = degrees.iter().zip(outside).filter(|(_, outside)| *outside);
+    others.fold(0.0, |highest, (&degree, _)| highest.max(degree))
 }
 
 /// The position of the highest degree, or of all that tie for it.

@@ -24,7 +24,7 @@ mod domain;
 mod fuzzy;
 mod transform;
 
-pub use distribution::{Decision, Distribution, check_degrees, decide, height};
+pub use distribution::{Decision, Distribution, check_degrees, decide, height, possibility_outside};
 pub use domain::{Attribute, Domain, Value};
 pub use fuzzy::Trapezoid;
 pub use transform::Transform;
