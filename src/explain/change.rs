@@ -116,7 +116,7 @@ impl Explainer<'_> {
         let changes = |scratch: &mut Scratch, &source: &usize| {
             let affected = self.affected(source, target, &cone, &reads);
             let changes: Vec<Change> = match self.source(source) {
-                Source::Input(input) => self.vary_input(input, &affected, scratch),
+                Source::Input(input) => self.vary_input(input, target, &affected, scratch),
                 Source::Stage(stage) => self.vary_parameters(stage, target, &affected, scratch),
                 Source::Unused => Vec::new(),
             }
@@ -192,7 +192,7 @@ impl Explainer<'_> {
     }
 
     /// How the target responds to each degree of an input.
-    fn vary_input(&self, input: usize, affected: &[usize], scratch: &mut Scratch) -> Vec<Response> {
+    fn vary_input(&self, input: usize, target: usize, affected: &[usize], scratch: &mut Scratch) -> Vec<Response> {
         let program = self.engine.program();
         let input = &program.inputs[input];
         let values = self.attribute(input.attribute).domain().values();
@@ -209,7 +209,7 @@ impl Explainer<'_> {
             attribute: self.name(input.attribute).to_owned(),
             value: values[position].clone(),
         };
-        self.vary(&degrees, leaf, affected, scratch, block)
+        self.vary(target, &degrees, leaf, affected, scratch, block)
     }
 
     /// How the target responds to each parameter of a rule set.
@@ -233,12 +233,13 @@ impl Explainer<'_> {
                 compiled.publish(scratch);
             }
         };
-        self.vary(&degrees, leaf, affected, scratch, block)
+        self.vary(target, &degrees, leaf, affected, scratch, block)
     }
 
     /// Sets each of some leaves to 0 and to 1, alone, and runs what it affects.
     fn vary(
         &self,
+        target: usize,
         degrees: &[f32],
         leaf: impl Fn(usize) -> Leaf,
         affected: &[usize],
@@ -256,7 +257,8 @@ impl Explainer<'_> {
                 compiled.publish(scratch);
             }
             for (pair, of) in block.chunks_exact(2).enumerate() {
-                let atoms = |lane: usize| scratch.atoms.iter().map(|atom: &Lane| atom[lane]).collect::<Vec<f32>>();
+                let atoms = &scratch.atoms[..self.structure(target).partition.len()];
+                let atoms = |lane: usize| atoms.iter().map(|atom: &Lane| atom[lane]).collect::<Vec<f32>>();
                 let (low, high) = (atoms(2 * pair), atoms(2 * pair + 1));
                 if low != high {
                     let (number, _) = of[0];
@@ -268,11 +270,7 @@ impl Explainer<'_> {
     }
 
     /// Where, nearest below and above the leaf's degree, the decision is another one.
-    fn change(&self, target: usize, Response { of, degree, mut low, mut high }: Response) -> Option<Change> {
-        // The scratch may be longer than this rule set.
-        let atoms = self.structure(target).partition.len();
-        low.truncate(atoms);
-        high.truncate(atoms);
+    fn change(&self, target: usize, Response { of, degree, low, high }: Response) -> Option<Change> {
         // The atoms' degrees are constant or equal to t between these.
         let mut ends: Vec<f32> = low.iter().chain(&high).copied().chain([0.0, 1.0]).collect();
         ends.sort_by(f32::total_cmp);

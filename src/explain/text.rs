@@ -247,7 +247,9 @@ impl Display for Justification {
         }
         let hidden = possible.len().saturating_sub(GROUPS) + self.more;
         if hidden > 0 {
-            let degree = Degree(possible.get(GROUPS).map_or(0.0, |group| group.degree));
+            // Groups come most possible first: what the limit left out is no more possible than the last.
+            let next = possible.get(GROUPS).or(possible.last());
+            let degree = Degree(next.map_or(1.0 - self.necessity, |group| group.degree));
             let others = format_args!("Others are possible to at most {degree}, by {hidden} more sets of rules.");
             write!(f, "\n  {}", p.faint(others))?;
         }
@@ -255,9 +257,7 @@ impl Display for Justification {
             let values = impossible.iter().flat_map(|group| &group.values).cloned();
             let mut values: Vec<Value> = values.collect();
             values.sort_unstable();
-            let more =
-                impossible.iter().map(|group| group.more).sum::<usize>() + values.len().saturating_sub(Node::VALUES);
-            values.truncate(Node::VALUES);
+            let more = impossible.iter().map(|group| group.more).sum();
             let are = if values.len() > 1 { "are" } else { "is" };
             let such = if impossible.len() > 1 { "by rules such as" } else { "by" };
             let (values, rules) = (p.value(listed(names(&values, more), "and")), rules(&p, &first.rules));
