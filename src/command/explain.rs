@@ -1,7 +1,8 @@
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressFinish};
 use pinesy::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
 use pinesy::inference::Engine;
 use pinesy::possibility::{Attribute, Value};
@@ -100,20 +101,27 @@ impl Explain {
         let value = self.value(attributes[0])?;
         let mut page = Page::new("Why this answer");
         let mut lines = lines::open(&self.examples)?;
+        // Answers on a terminal show by themselves how far it is.
+        let shown = self.out == Path::new("-") && std::io::stdout().is_terminal();
+        let spinner = if shown { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        let spinner = spinner.with_finish(ProgressFinish::AndClear);
         while let Some((line, object)) = lines.next()? {
             let mut inputs = Inputs::new(engine);
             inputs.push(&object, &self.reading).map_err(|reason| lines.error(line, reason))?;
             let explainer = Explainer::new(engine, &inputs.one())?.with_limit(self.limit);
+            spinner.set_message(format!("line {line}"));
+            spinner.tick();
             if self.format == Format::Html {
-                let question = |attribute: &&'_ Attribute| match &value {
-                    None => Question::Why(engine.base().attribute(attribute.name()).expect("it is explained").name()),
-                    Some(value) => Question::WhyNot(attributes[0].name(), value),
+                let questions: Vec<Question> = match &value {
+                    Some(value) => vec![Question::WhyNot(attributes[0].name(), value)],
+                    None => attributes.iter().map(|attribute| Question::Why(attribute.name())).collect(),
                 };
-                let questions: Vec<Question> = attributes.iter().map(question).collect();
                 page.example(&format!("Line {line}"), &explainer, &Pictures::default(), &questions)?;
                 continue;
             }
             for attribute in &attributes {
+                spinner.set_message(format!("line {line}, {}", attribute.name()));
+                spinner.tick();
                 let answer = self.one(&explainer, line, attribute.name(), value.as_ref())?;
                 self.write(&answer, out)?;
             }
