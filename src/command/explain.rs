@@ -9,8 +9,8 @@ use pinesy::possibility::{Attribute, Value};
 use pinesy::whole_file;
 use serde::Serialize;
 
-use super::lines::{self, Inputs, Reading};
-use super::{Error, Rules};
+use super::lines::{self, Inputs};
+use super::{Error, Reasoning};
 
 /// Explain why an attribute has its value, or why not another.
 ///
@@ -21,12 +21,7 @@ use super::{Error, Rules};
 #[derive(Debug, Args)]
 pub struct Explain {
     #[command(flatten)]
-    rules: Rules,
-    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
-    #[arg(long)]
-    params: Option<PathBuf>,
-    #[command(flatten)]
-    reading: Reading,
+    reasoning: Reasoning,
     /// The derived attribute to explain. Default: all that no rule reads.
     #[arg(long)]
     attribute: Option<String>,
@@ -83,7 +78,7 @@ enum Why {
 
 impl Explain {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.rules.engine(self.params.as_deref())?;
+        let engine = self.reasoning.engine()?;
         if self.out != Path::new("-") {
             // Colours are for terminals.
             let mut text = anstream::StripStream::new(Vec::new());
@@ -107,7 +102,7 @@ impl Explain {
         let spinner = spinner.with_finish(ProgressFinish::AndClear);
         while let Some((line, object)) = lines.next()? {
             let mut inputs = Inputs::new(engine);
-            inputs.push(&object, &self.reading).map_err(|reason| lines.error(line, reason))?;
+            inputs.push(&object, &self.reasoning.reading).map_err(|reason| lines.error(line, reason))?;
             let explainer = Explainer::new(engine, &inputs.one())?.with_limit(self.limit);
             spinner.set_message(format!("line {line}"));
             spinner.tick();

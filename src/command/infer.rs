@@ -6,8 +6,8 @@ use pinesy::inference::{BatchInference, Engine};
 use pinesy::possibility::{Domain, Value, decide, possibility_outside};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::lines::{self, Inputs, Reading};
-use super::{Error, Rules};
+use super::lines::{self, Inputs};
+use super::{Error, Reasoning};
 
 /// Infer the derived attributes of examples.
 ///
@@ -17,12 +17,7 @@ use super::{Error, Rules};
 #[derive(Debug, Args)]
 pub struct Infer {
     #[command(flatten)]
-    rules: Rules,
-    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
-    #[arg(long)]
-    params: Option<PathBuf>,
-    #[command(flatten)]
-    reading: Reading,
+    reasoning: Reasoning,
     /// Examples (JSON lines; - for standard input).
     examples: PathBuf,
 }
@@ -32,14 +27,14 @@ const CHUNK: usize = 4096;
 
 impl Infer {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.rules.engine(self.params.as_deref())?;
+        let engine = self.reasoning.engine()?;
         let mut lines = lines::open(&self.examples)?;
         let mut out = BufWriter::new(stdout().lock());
         let mut inputs = Inputs::new(&engine);
         loop {
             let next = lines.next();
             if let Ok(Some((number, object))) = &next {
-                if let Err(reason) = inputs.push(object, &self.reading) {
+                if let Err(reason) = inputs.push(object, &self.reasoning.reading) {
                     answer(&engine, inputs, &mut out)?;
                     return Err(lines.error(*number, reason));
                 }

@@ -99,6 +99,24 @@ impl Rules {
     }
 }
 
+/// A rule file with its parameters and how to read its inputs, for subcommands that reason.
+#[derive(Debug, Args)]
+struct Reasoning {
+    #[command(flatten)]
+    rules: Rules,
+    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
+    #[arg(long)]
+    params: Option<PathBuf>,
+    #[command(flatten)]
+    reading: lines::Reading,
+}
+
+impl Reasoning {
+    fn engine(&self) -> Result<Engine, Error> {
+        self.rules.engine(self.params.as_deref())
+    }
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

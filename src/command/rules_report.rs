@@ -3,8 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::lines::Reading;
-use super::{Error, Rules, examples};
+use super::{Error, Reasoning, examples};
 
 /// Count how often each rule held, decided, or blocked the right answer.
 ///
@@ -16,12 +15,7 @@ use super::{Error, Rules, examples};
 #[derive(Debug, Args)]
 pub struct RulesReport {
     #[command(flatten)]
-    rules: Rules,
-    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
-    #[arg(long)]
-    params: Option<PathBuf>,
-    #[command(flatten)]
-    reading: Reading,
+    reasoning: Reasoning,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -31,8 +25,8 @@ pub struct RulesReport {
 
 impl RulesReport {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.rules.engine(self.params.as_deref())?;
-        let examples = examples::read(&engine, &self.reading, &self.examples)?;
+        let engine = self.reasoning.engine()?;
+        let examples = examples::read(&engine, &self.reasoning.reading, &self.examples)?;
         let report = pinesy::explain::rules_report(&examples);
         let mut out = stdout().lock();
         if self.json {
