@@ -397,6 +397,27 @@ fn long_lists_are_cut_and_say_so() {
 }
 
 #[test]
+fn a_parameter_that_decides_is_named() {
+    let base = RuleBase::read("rulesets/iris.toml", &[]).unwrap();
+    let mut parameters = Parameters::certain(&base);
+    parameters.parameters.get_mut("species").unwrap().s = vec![0.1, 0.3, 0.2, 0.4];
+    let engine = Engine::new(&base, &parameters).unwrap();
+    let petals: [(&str, &[f32]); 2] = [("petal_length", &[0.0, 0.2, 1.0]), ("petal_width", &[0.0, 1.0, 0.3])];
+    let explainer = Explainer::new(&engine, &petals).unwrap();
+    assert_eq!(
+        explainer.explain("species", &"setosa".into()).unwrap().to_string(),
+        "species = setosa is possible to degree 0.10\n└─ rule \"short petals are setosa's\"\n   └─ its parameter s = 0.10"
+    );
+    // Broad petals are doubtful, so virginica is not fully possible; nothing else is more so.
+    let why = explainer.justify("species").unwrap();
+    assert!(
+        why.to_string().starts_with("species = virginica is the most possible value, but only to degree 0.40: "),
+        "{why}"
+    );
+    assert_eq!(why.doubt.unwrap().nodes[0].rules()[0].rule, "broad petals are virginica's");
+}
+
+#[test]
 fn the_only_value_needs_no_reason() {
     let base = RuleBase::builder()
         .attribute(Attribute::new("a", Domain::integers(0..=1).unwrap()).unwrap())

@@ -17,7 +17,7 @@ const COMPANIONS: usize = 4;
 /// The most boxes beside each other in all.
 const ROW: usize = 8;
 /// The most letters of a line in a box.
-const LETTERS: usize = 21;
+const LETTERS: usize = 19;
 
 /// An attribute in the drawing.
 struct Drawn {
@@ -170,7 +170,7 @@ impl<'x, 'e> Drawing<'x, 'e> {
         let others = format!("else {}", Degree(reading.others));
         let decisive = self.drawn[&attribute].decisive.as_deref();
         let left = if picture.is_some() { HEIGHT - 4 } else { 8 };
-        let letters = LETTERS - if picture.is_some() { 7 } else { 0 };
+        let letters = LETTERS - if picture.is_some() { 6 } else { 0 };
         html! {
             g transform=(format!("translate({x} {y})")) class=[decisive.map(|_| "deciding")] data-attribute=(reading.attribute) {
                 title { (value) ", " (others) }

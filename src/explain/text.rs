@@ -391,7 +391,7 @@ impl Tree<'_> {
         let alone = rule.premise.is_empty() && rule.more == 0;
         if rule.by_parameter {
             self.branch(f, indent, alone)?;
-            write!(f, "its parameter {}", rule.symbol())?;
+            write!(f, "its parameter {} = {}", rule.symbol(), self.palette.degree(self.explanation.degree))?;
         }
         for (i, proposition) in rule.premise.iter().enumerate() {
             let below = self.branch(f, indent, i + 1 == rule.premise.len() && rule.more == 0)?;
