@@ -70,17 +70,25 @@ pub(super) fn cascade(
             svg.cascade xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}")) role="img"
                 style=(format!("max-width:{width}px;min-width:{}px", width * 7 / 10))
                 aria-label="the attributes behind this answer, with the deciding path marked" {
-                defs {
-                    @for (id, class) in [("tip", "tip"), ("bold-tip", "tip bold")] {
-                        marker id=(id) viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7"
-                            markerUnits="userSpaceOnUse" orient="auto" { path class=(class) d="M0 0L8 4L0 8z" {} }
-                    }
-                }
                 @for (_, path, _) in &faint { path.edge d=(path) marker-end="url(#tip)" {} }
                 @for (_, path, rules) in &bold {
                     path.edge.deciding d=(path) marker-end="url(#bold-tip)" { title { (rules) } }
                 }
                 @for shape in &boxes { (shape) }
+            }
+        }
+    }
+}
+
+/// What all drawings of a page refer to; it takes no room itself.
+pub(super) fn arrow_tips() -> Markup {
+    html! {
+        svg.tips xmlns="http://www.w3.org/2000/svg" width="0" height="0" aria-hidden="true" {
+            defs {
+                @for (id, class) in [("tip", "tip"), ("bold-tip", "tip bold")] {
+                    marker id=(id) viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7"
+                        markerUnits="userSpaceOnUse" orient="auto" { path class=(class) d="M0 0L8 4L0 8z" {} }
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ndarray::ArrayView2;
 
-use super::graph::cascade;
+use super::graph::{arrow_tips, cascade};
 use super::text::{Degree, alternatives};
 use super::{Error, Explainer, Explanation, Justification, Reading};
 use crate::possibility::Value;
@@ -116,7 +116,7 @@ impl Display for Page {
                     title { (self.title) }
                     style { (PreEscaped(STYLE)) }
                 }
-                body { main { @for example in &self.examples { (example) } } }
+                body { (arrow_tips()) main { @for example in &self.examples { (example) } } }
             }
         };
         f.write_str(&page.into_string())
@@ -327,6 +327,7 @@ figcaption{font-size:.75rem;color:var(--faint);overflow-wrap:anywhere}
 .cascade image{image-rendering:pixelated}
 .edge{fill:none;stroke:var(--line);stroke-width:1.2}
 .edge.deciding{stroke:var(--mark);stroke-width:2.6}
+.tips{position:absolute}
 .tip{fill:var(--line)}
 .tip.bold{fill:var(--mark)}
 code{font-size:.88em;overflow-wrap:anywhere}

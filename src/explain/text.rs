@@ -14,7 +14,6 @@ struct Palette {
     rule: Style,
     degree: Style,
     faint: Style,
-    line: Style,
 }
 
 impl Palette {
@@ -26,7 +25,6 @@ impl Palette {
             rule: style(AnsiColor::Cyan.on_default()),
             degree: style(AnsiColor::Yellow.on_default()),
             faint: style(Style::new().dimmed()),
-            line: style(Style::new().dimmed()),
         }
     }
 
@@ -329,7 +327,7 @@ impl Tree<'_> {
     /// Begins a line below `indent`; the indent of what comes below it.
     fn branch(&self, f: &mut Formatter<'_>, indent: &str, last: bool) -> Result<String, fmt::Error> {
         let (here, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        write!(f, "\n{}", Palette::paint(self.palette.line, format_args!("{indent}{here}")))?;
+        write!(f, "\n{}", self.palette.faint(format_args!("{indent}{here}")))?;
         Ok(format!("{indent}{below}"))
     }
 
