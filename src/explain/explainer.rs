@@ -81,13 +81,13 @@ impl<'e> Explainer<'e> {
         Ok(self.engine.stage(name)?)
     }
 
-    /// s or r of a rule.
+    /// s or r of a rule, by its place among \[s_1, r_1, s_2, …\].
     pub(super) fn parameter(&self, stage: usize, level: usize) -> f32 {
         let parameters = self.engine.stage_parameters(stage);
         if level.is_multiple_of(2) { parameters.s[level / 2] } else { parameters.r[level / 2] }
     }
 
-    /// λ or ρ of a rule.
+    /// λ or ρ of a rule, by its place among \[λ_1, ρ_1, λ_2, …\].
     pub(super) fn premise(&self, stage: usize, level: usize) -> f32 {
         self.trace.premises[stage][level]
     }

@@ -186,7 +186,7 @@ impl Answer {
                                 }
                             }
                         } }
-                        @if changing > CHANGES { p { (changing - CHANGES) " more would have to change further." } }
+                        @if changing > CHANGES { p { (changing - CHANGES) " more would have to change at least as far." } }
                     }
                 }
                 details {
