@@ -358,6 +358,10 @@ fn a_tie_is_explained_by_what_was_read() {
         why.to_string().starts_with("y1 is ambiguous: 2 and 7 are both possible to degree 1: a1 reads 3 or 8 ("),
         "{why}"
     );
+    // Eight rules conclude on neither value; both sums that were read allow that.
+    assert!(why.explanation.to_string().contains("then y1 == 0\" and 7 more\n"), "{}", why.explanation);
+    let dot = why.explanation.dot().to_string();
+    assert!(dot.contains("then y1 == 0\\nand 7 more rules\"];"), "{dot}");
     let nearest = &explainer.changes("y1").unwrap()[0];
     assert_eq!(nearest.of, Leaf::Input { attribute: "a1".into(), value: 3.into() });
     assert_eq!(nearest.below.as_ref().unwrap().degree, 1f32.next_down());

@@ -51,17 +51,24 @@ impl Display for Dot<'_> {
             let style = if node.origin == Origin::Input { ", style=filled, fillcolor=\"#e8f0fe\"" } else { "" };
             writeln!(f, "  v{i} [shape=box, label={}{style}];", Quoted(label))?;
             left_out(f, &format!("v{i}"), node.more)?;
-            for (j, rule) in node.rules().iter().enumerate() {
-                let parameter = if rule.by_parameter { format!("\nby its {}", rule.symbol()) } else { String::new() };
-                let id = format!("v{i}r{j}");
-                writeln!(f, "  {id} [shape=ellipse, label={}];", Quoted(format!("{}{parameter}", rule.rule)))?;
+            for (j, rules) in node.alike().into_iter().enumerate() {
+                let (id, first) = (format!("v{i}r{j}"), rules[0]);
+                let others =
+                    if rules.len() > 1 { format!("\nand {} more rules", rules.len() - 1) } else { String::new() };
+                let parameter = if first.by_parameter { "\nby parameter" } else { "" };
+                let label = format!("{}{others}{parameter}", first.rule);
+                writeln!(f, "  {id} [shape=ellipse, label={}];", Quoted(label))?;
                 writeln!(f, "  {id} -> v{i};")?;
-                left_out(f, &id, rule.more + rule.premise.iter().map(|p| p.more).sum::<usize>())?;
-                for proposition in &rule.premise {
+                if rules.len() > 1 {
+                    first.causes().iter().try_for_each(|cause| writeln!(f, "  v{cause} -> {id};"))?;
+                    continue;
+                }
+                left_out(f, &id, first.more + first.premise.iter().map(|p| p.more).sum::<usize>())?;
+                for proposition in &first.premise {
                     let not = if proposition.holds { "" } else { "not " };
+                    let label = format!("{not}{}", proposition.proposition);
                     for cause in &proposition.because {
-                        let label = format!("{not}{}", proposition.proposition);
-                        writeln!(f, "  v{cause} -> {id} [label={}];", Quoted(label))?;
+                        writeln!(f, "  v{cause} -> {id} [label={}];", Quoted(&label))?;
                     }
                 }
             }

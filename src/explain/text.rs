@@ -1,6 +1,5 @@
 //! Explanations as text: sentences and trees, with colours in the alternate form.
 
-use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 
 use anstyle::{AnsiColor, Style};
@@ -118,14 +117,6 @@ impl DecidingRule {
     /// The parameter that takes part: s where the rule concludes on the values, r elsewhere.
     pub(super) fn symbol(&self) -> Symbol {
         if self.concludes { Symbol::S } else { Symbol::R }
-    }
-
-    /// The nodes that decide its premise, each once.
-    pub(super) fn causes(&self) -> Vec<usize> {
-        let mut causes: Vec<usize> = self.premise.iter().flat_map(|p| &p.because).copied().collect();
-        causes.sort_unstable();
-        causes.dedup();
-        causes
     }
 }
 
@@ -294,29 +285,6 @@ impl Display for Explanation {
     }
 }
 
-/// Groups rules that the same values (or nothing but their parameters) decide, in rule order.
-fn alike(rules: &[DecidingRule]) -> Vec<Vec<&DecidingRule>> {
-    /// Fewer than this are shown one by one.
-    const MANY: usize = 3;
-    let mut groups: Vec<Vec<&DecidingRule>> = Vec::new();
-    let mut places = HashMap::new();
-    for rule in rules {
-        let cut = rule.more > 0 || rule.premise.iter().any(|p| p.more > 0);
-        let next = groups.len();
-        // What the limit cut short is shown by itself.
-        let key = (rule.by_parameter, rule.causes(), cut.then_some(next));
-        let place = *places.entry(key).or_insert(next);
-        if place == next {
-            groups.push(Vec::new());
-        }
-        groups[place].push(rule);
-    }
-    let few = |group: Vec<_>| {
-        if group.len() < MANY { group.into_iter().map(|rule| vec![rule]).collect() } else { vec![group] }
-    };
-    groups.into_iter().flat_map(few).collect()
-}
-
 struct Tree<'a> {
     explanation: &'a Explanation,
     palette: Palette,
@@ -352,13 +320,12 @@ impl Tree<'_> {
     /// What gives a value its degree, after the value itself.
     fn rules(&mut self, f: &mut Formatter<'_>, node: usize, indent: &str) -> fmt::Result {
         let Node { origin, more, .. } = &self.explanation.nodes[node];
-        let rules = match origin {
+        let groups = match origin {
             Origin::Input => return write!(f, "  {}", self.palette.faint("input")),
             Origin::Rules(_) if self.shown[node] => return write!(f, "  {}", self.palette.faint("as above")),
-            Origin::Rules(rules) => rules,
+            Origin::Rules(_) => self.explanation.nodes[node].alike(),
         };
         self.shown[node] = true;
-        let groups = alike(rules);
         for (i, group) in groups.iter().enumerate() {
             let below = self.branch(f, indent, i + 1 == groups.len() && *more == 0)?;
             match group.as_slice() {
@@ -371,7 +338,7 @@ impl Tree<'_> {
 
     /// Rules that the same values decide, of which one is named.
     fn several_rules(&mut self, f: &mut Formatter<'_>, rules: &[&DecidingRule], indent: &str) -> fmt::Result {
-        let named = rules.iter().find(|rule| rule.concludes).unwrap_or(&rules[0]);
+        let named = rules[0];
         write!(f, "rule {} and {} more", self.palette.rule(&named.rule), rules.len() - 1)?;
         let because = named.causes();
         if named.by_parameter {

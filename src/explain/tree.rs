@@ -128,6 +128,45 @@ impl Node {
             Origin::Rules(rules) => rules,
         }
     }
+
+    /// The rules in rule order, those together that the same nodes (or nothing but their
+    /// parameters) decide, if there are many; the first of these concludes on the values, if any
+    /// does.
+    pub(super) fn alike(&self) -> Vec<Vec<&DecidingRule>> {
+        /// Fewer than this stand one by one.
+        const MANY: usize = 3;
+        let mut groups: Vec<Vec<&DecidingRule>> = Vec::new();
+        let mut places = HashMap::new();
+        for rule in self.rules() {
+            let cut = rule.more > 0 || rule.premise.iter().any(|p| p.more > 0);
+            let next = groups.len();
+            // What the limit cut short stands by itself.
+            let key = (rule.by_parameter, rule.causes(), cut.then_some(next));
+            let place = *places.entry(key).or_insert(next);
+            if place == next {
+                groups.push(Vec::new());
+            }
+            groups[place].push(rule);
+        }
+        let order = |mut group: Vec<_>| {
+            if group.len() < MANY {
+                return group.into_iter().map(|rule| vec![rule]).collect();
+            }
+            group.sort_by_key(|rule: &&DecidingRule| !rule.concludes);
+            vec![group]
+        };
+        groups.into_iter().flat_map(order).collect()
+    }
+}
+
+impl DecidingRule {
+    /// The nodes that decide its premise, each once.
+    pub(super) fn causes(&self) -> Vec<usize> {
+        let mut causes: Vec<usize> = self.premise.iter().flat_map(|p| &p.because).copied().collect();
+        causes.sort_unstable();
+        causes.dedup();
+        causes
+    }
 }
 
 impl Explainer<'_> {
