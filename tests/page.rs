@@ -42,7 +42,10 @@ fn document(browser: &Path, html: &str, width: usize) -> String {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
     std::fs::write(&page, html).unwrap();
-    let output = Command::new(browser)
+    // A browser that hangs must not hang the tests.
+    let output = Command::new("timeout")
+        .arg("120")
+        .arg(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
