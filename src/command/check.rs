@@ -68,11 +68,7 @@ fn summarise<'a>(base: &'a RuleBase, engine: &Engine) -> Summary<'a> {
         .map(|set| {
             let conclusion = entry(base.conclusion(set));
             let atoms = engine.relation(conclusion.name).expect("a rule set of this base").partition().len();
-            let mut reads: Vec<usize> =
-                set.rules().iter().flat_map(|rule| rule.premise()).map(|p| p.attribute()).collect();
-            reads.sort_unstable();
-            reads.dedup();
-            let reads = reads.into_iter().map(|i| base.attributes()[i].name()).collect();
+            let reads = set.reads().into_iter().map(|i| base.attributes()[i].name()).collect();
             RuleSetEntry { conclusion, atoms, rules: set.rules().iter().map(|rule| rule.name()).collect(), reads }
         })
         .collect();

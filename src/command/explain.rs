@@ -6,11 +6,10 @@ use indicatif::{ProgressBar, ProgressFinish};
 use pinesy::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
 use pinesy::inference::Engine;
 use pinesy::possibility::{Attribute, Value};
-use pinesy::whole_file;
 use serde::Serialize;
 
 use super::lines::{self, Inputs};
-use super::{Error, Reasoning};
+use super::{Error, Reasoning, write_whole};
 
 /// Explain why an attribute has its value, or why not another.
 ///
@@ -83,8 +82,7 @@ impl Explain {
             // Colours are for terminals.
             let mut text = anstream::StripStream::new(Vec::new());
             self.answer(&engine, &mut text)?;
-            return whole_file::write(&self.out, |w| w.write_all(&text.into_inner()))
-                .map_err(|source| Error::Write { path: self.out.clone(), source });
+            return write_whole(&self.out, &text.into_inner());
         }
         let mut out = BufWriter::new(anstream::stdout().lock());
         self.answer(&engine, &mut out)?;
@@ -134,11 +132,7 @@ impl Explain {
             engine.relation(name)?;
             return Ok(vec![base.attribute(name).expect("it has a relation")]);
         }
-        let mut read = vec![false; base.attributes().len()];
-        let premises = base.rule_sets().iter().flat_map(|set| set.rules()).flat_map(|rule| rule.premise());
-        premises.for_each(|proposition| read[proposition.attribute()] = true);
-        let last = base.rule_sets().iter().filter(|set| !read[set.attribute()]);
-        Ok(last.map(|set| base.conclusion(set)).collect())
+        Ok(base.outputs().collect())
     }
 
     /// The value asked about, written as explanations write it or as JSON.

@@ -4,12 +4,11 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{Examples, LearningConfig, ThresholdSearch, find_conflicts, learn, score, search_thresholds};
-use pinesy::whole_file;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::lines::Reading;
-use super::{Error, Rules, examples};
+use super::{Error, Rules, examples, write_whole};
 
 /// Learn the parameters of all rules from examples.
 ///
@@ -136,10 +135,10 @@ fn write_json(path: &Path, content: &impl Serialize) -> Result<(), Error> {
     write_text(path, &(serde_json::to_string_pretty(content).map_err(std::io::Error::from)? + "\n"))
 }
 
+/// `-` is standard output.
 fn write_text(path: &Path, text: &str) -> Result<(), Error> {
     if path == Path::new("-") {
         return Ok(std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?);
     }
-    whole_file::write(path, |w| w.write_all(text.as_bytes()))
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
+    write_whole(path, text.as_bytes())
 }

@@ -117,6 +117,12 @@ impl Reasoning {
     }
 }
 
+/// Writes a file whole or not at all.
+fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
+    pinesy::whole_file::write(path, |w| w.write_all(content))
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -2,6 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::column_width;
 use super::{Error, Explainer};
 
 /// What a rule did on one example.
@@ -50,10 +51,8 @@ impl Explainer<'_> {
 
 impl fmt::Display for Activations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |of: fn(&Activation) -> &str, title: &str| {
-            self.0.iter().map(|a| of(a).chars().count()).max().unwrap_or(0).max(title.len())
-        };
-        let (attribute, rule) = (width(|a| &a.attribute, "attribute"), width(|a| &a.rule, "rule"));
+        let attribute = column_width("attribute", self.0.iter().map(|a| a.attribute.as_str()));
+        let rule = column_width("rule", self.0.iter().map(|a| a.rule.as_str()));
         writeln!(f, "{:attribute$}  {:rule$}  {:>6}  {:>6}  {:>6}  {:>6}", "attribute", "rule", "λ", "ρ", "α", "β")?;
         for a in &self.0 {
             writeln!(

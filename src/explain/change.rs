@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Explainer};
 use crate::inference::{LANES, Lane, Scratch, Source};
-use crate::possibility::Value;
+use crate::possibility::{Value, decide};
+use crate::rules::RuleSet;
 
 /// A single degree that decides: by how much it must change, alone, for another decision.
 ///
@@ -111,7 +112,7 @@ impl Explainer<'_> {
     /// [`inference::Error::UnknownDerived`](crate::inference::Error::UnknownDerived).
     pub fn changes(&self, attribute: &str) -> Result<Vec<Change>, Error> {
         let target = self.derived(attribute)?;
-        let reads: Vec<Vec<usize>> = (0..=target).map(|stage| self.reads(stage)).collect();
+        let reads: Vec<Vec<usize>> = self.engine.base().rule_sets()[..=target].iter().map(RuleSet::reads).collect();
         let cone = self.cone(target, &reads);
         let changes = |scratch: &mut Scratch, &source: &usize| {
             let affected = self.affected(source, target, &cone, &reads);
@@ -132,15 +133,6 @@ impl Explainer<'_> {
         let mut found: Vec<Change> = found.into_iter().flatten().collect();
         found.sort_by(|a, b| a.distance().total_cmp(&b.distance()));
         Ok(found)
-    }
-
-    /// The attributes that the premises of a rule set read.
-    pub(super) fn reads(&self, stage: usize) -> Vec<usize> {
-        let premises = self.rules(stage).iter().flat_map(|rule| rule.premise());
-        let mut reads: Vec<usize> = premises.map(|proposition| proposition.attribute()).collect();
-        reads.sort_unstable();
-        reads.dedup();
-        reads
     }
 
     /// Which attributes a rule set depends on, its own included.
@@ -173,9 +165,7 @@ impl Explainer<'_> {
     /// Scratch in which every proposition has the degrees of this example.
     fn restored(&self) -> Scratch {
         let mut scratch = self.engine.program().scratch();
-        for (read, &[holds, fails]) in scratch.read.iter_mut().zip(&self.trace.read) {
-            *read = [[holds; LANES], [fails; LANES]];
-        }
+        self.restore_propositions(0..self.trace.read.len(), &mut scratch);
         scratch
     }
 
@@ -185,9 +175,12 @@ impl Explainer<'_> {
             Source::Stage(stage) => self.stage(stage).propositions(),
             Source::Unused => &[],
         };
-        for &number in propositions {
-            let [holds, fails] = self.trace.read[number as usize];
-            scratch.read[number as usize] = [[holds; LANES], [fails; LANES]];
+        self.restore_propositions(propositions.iter().map(|&number| number as usize), scratch);
+    }
+
+    fn restore_propositions(&self, numbers: impl Iterator<Item = usize>, scratch: &mut Scratch) {
+        for number in numbers {
+            scratch.read[number] = self.trace.read[number].map(|degree| [degree; LANES]);
         }
     }
 
@@ -275,35 +268,32 @@ impl Explainer<'_> {
         let mut ends: Vec<f32> = low.iter().chain(&high).copied().chain([0.0, 1.0]).collect();
         ends.sort_by(f32::total_cmp);
         ends.dedup();
-        let decision = |t: f32| -> Vec<bool> {
-            let degrees: Vec<f32> = low.iter().zip(&high).map(|(&low, &high)| t.max(low).min(high)).collect();
-            let height = degrees.iter().copied().fold(0.0, f32::max);
-            degrees.iter().map(|&degree| degree == height).collect()
-        };
+        let decision =
+            |t: f32| decide(&low.iter().zip(&high).map(|(&low, &high)| t.max(low).min(high)).collect::<Vec<f32>>());
         let now = decision(degree);
         let flip = |t: f32| {
             let decided = decision(t);
-            (decided != now).then(|| Flip { degree: t, decision: self.values_of_atoms(target, &decided) })
+            (decided != now).then(|| Flip { degree: t, decision: self.values_of_atoms(target, &decided.positions()) })
         };
-        // In each direction: the first degree of the open interval at hand, then its end.
-        let mut from = degree;
-        let above = ends.iter().filter(|&&end| end > degree).find_map(|&end| {
-            let inside = Some(from.next_up()).filter(|&t| t < end).and_then(flip);
-            from = end;
-            inside.or_else(|| flip(end))
-        });
-        let mut from = degree;
-        let below = ends.iter().rev().filter(|&&end| end < degree).find_map(|&end| {
-            let inside = Some(from.next_down()).filter(|&t| t > end).and_then(flip);
-            from = end;
-            inside.or_else(|| flip(end))
-        });
+        // Towards each end: the first degree of the open interval at hand, then the end itself.
+        let nearest = |ends: Vec<f32>, step: fn(f32) -> f32| {
+            let mut from = degree;
+            ends.into_iter().find_map(|end| {
+                let inside = step(from);
+                from = end;
+                Some(inside).filter(|&t| t != end).and_then(flip).or_else(|| flip(end))
+            })
+        };
+        let above = nearest(ends.iter().copied().filter(|&end| end > degree).collect(), f32::next_up);
+        let below = nearest(ends.iter().rev().copied().filter(|&end| end < degree).collect(), f32::next_down);
         (below.is_some() || above.is_some()).then_some(Change { of, degree, below, above })
     }
 
-    fn values_of_atoms(&self, stage: usize, atoms: &[bool]) -> Vec<Value> {
-        let class_of = self.structure(stage).partition.class_of();
-        let values = self.attribute(self.stage(stage).attribute).domain().values().iter().zip(class_of);
-        values.filter(|(_, atom)| atoms[**atom as usize]).map(|(value, _)| value.clone()).collect()
+    fn values_of_atoms(&self, stage: usize, atoms: &[usize]) -> Vec<Value> {
+        let partition = &self.structure(stage).partition;
+        let mut wanted = vec![false; partition.len()];
+        atoms.iter().for_each(|&atom| wanted[atom] = true);
+        let values = self.attribute(self.stage(stage).attribute).domain().values().iter().zip(partition.class_of());
+        values.filter(|(_, atom)| wanted[**atom as usize]).map(|(value, _)| value.clone()).collect()
     }
 }

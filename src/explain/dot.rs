@@ -65,8 +65,7 @@ impl Display for Dot<'_> {
                 }
                 left_out(f, &id, first.more + first.premise.iter().map(|p| p.more).sum::<usize>())?;
                 for proposition in &first.premise {
-                    let not = if proposition.holds { "" } else { "not " };
-                    let label = format!("{not}{}", proposition.proposition);
+                    let label = format!("{}{}", proposition.negation(), proposition.proposition);
                     for cause in &proposition.because {
                         writeln!(f, "  v{cause} -> {id} [label={}];", Quoted(&label))?;
                     }

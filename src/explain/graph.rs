@@ -38,13 +38,13 @@ pub(super) fn cascade(
     let drawing = Drawing::new(explainer, explanation, readings);
     let (rows, hidden) = drawing.rows();
     let mut places: HashMap<usize, (usize, usize)> = HashMap::new();
-    let columns = rows.iter().zip(&hidden).map(|(row, &hidden)| row.len() + usize::from(hidden > 0)).max().unwrap_or(1);
+    let count = |rank: usize| rows[rank].len() + usize::from(hidden[rank] > 0);
+    let columns = (0..rows.len()).map(count).max().unwrap_or(1);
     let width = columns * (WIDTH + GAP) + GAP;
     let mut boxes = Vec::new();
     for (rank, (row, &hidden)) in rows.iter().zip(&hidden).enumerate() {
-        let count = row.len() + usize::from(hidden > 0);
         let y = GAP + rank * (HEIGHT + FALL);
-        let left = (width - count * (WIDTH + GAP) + GAP) / 2;
+        let left = (width - count(rank) * (WIDTH + GAP) + GAP) / 2;
         for (i, &attribute) in row.iter().enumerate() {
             let x = left + i * (WIDTH + GAP);
             places.insert(attribute, (x, y));
@@ -130,12 +130,14 @@ impl<'x, 'e> Drawing<'x, 'e> {
         let mut shown: BTreeSet<usize> = decisive.keys().copied().chain(read).collect();
         for &attribute in decisive.keys() {
             if let Source::Stage(stage) = explainer.source(attribute) {
-                shown.extend(explainer.reads(stage));
+                shown.extend(explainer.engine.base().rule_sets()[stage].reads());
             }
         }
         for &attribute in &shown {
             if let Source::Stage(stage) = explainer.source(attribute) {
-                for read in explainer.reads(stage).into_iter().filter(|read| shown.contains(read)) {
+                for read in
+                    explainer.engine.base().rule_sets()[stage].reads().into_iter().filter(|read| shown.contains(read))
+                {
                     edges.entry((read, attribute)).or_default();
                 }
             }

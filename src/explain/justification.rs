@@ -158,11 +158,8 @@ impl Explainer<'_> {
         sets.sort_unstable();
         sets.dedup();
         for set in sets {
-            let premises = self.rules(set).iter().flat_map(|rule| rule.premise());
-            let mut read: Vec<usize> =
-                premises.map(|p| p.attribute()).filter(|&attribute| is_input(attribute)).collect();
-            read.sort_unstable();
-            read.dedup();
+            let mut read = base.rule_sets()[set].reads();
+            read.retain(|&attribute| is_input(attribute));
             if read.len() <= READINGS {
                 found.extend(read);
             }

@@ -222,7 +222,7 @@ impl Answer {
                         @if rule.by_parameter { ", by its parameter " (rule.symbol()) }
                         @for (i, proposition) in rule.premise.iter().take(PROPOSITIONS).enumerate() {
                             (if i == 0 { ", since " } else { " and " })
-                            @if !proposition.holds { "not " }
+                            (proposition.negation())
                             code { (proposition.proposition) }
                         }
                         @if rule.premise.len() > PROPOSITIONS { " and " (rule.premise.len() - PROPOSITIONS) " more propositions" }

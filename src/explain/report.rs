@@ -3,6 +3,7 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::text::column_width;
 use crate::inference::{LANES, Lane, Scratch, Structure};
 use crate::learning::Examples;
 use crate::possibility::decide;
@@ -170,10 +171,8 @@ impl RulesReport {
 
 impl fmt::Display for RulesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |of: fn(&RuleUse) -> &str, title: &str| {
-            self.rules.iter().map(|rule| of(rule).chars().count()).max().unwrap_or(0).max(title.len())
-        };
-        let (attribute, name) = (width(|rule| &rule.attribute, "attribute"), width(|rule| &rule.rule, "rule"));
+        let attribute = column_width("attribute", self.rules.iter().map(|rule| rule.attribute.as_str()));
+        let name = column_width("rule", self.rules.iter().map(|rule| rule.rule.as_str()));
         writeln!(
             f,
             "{:attribute$}  {:name$}  {:>7}  {:>7}  {:>7}  {:>7}",

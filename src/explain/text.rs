@@ -67,6 +67,11 @@ impl Display for Degree {
     }
 }
 
+/// The width of a table's column: that of its longest entry or of its title.
+pub(super) fn column_width<'a>(title: &str, entries: impl Iterator<Item = &'a str>) -> usize {
+    entries.map(|entry| entry.chars().count()).max().unwrap_or(0).max(title.len())
+}
+
 /// `3`, `3 or 5`, `3, 5, 6 or 8 more`.
 pub(super) fn alternatives(values: &[Value], more: usize) -> String {
     listed(names(values, more), "or")
@@ -91,9 +96,7 @@ fn listed(names: Vec<String>, last_by: &str) -> String {
 pub(super) fn equation(attribute: &str, values: &[Value], more: usize) -> String {
     match values {
         [only] if more == 0 => format!("{attribute} = {only}"),
-        _ => {
-            format!("{attribute} in {{{}}}", names(values, more).join(", "))
-        }
+        _ => format!("{attribute} in {{{}}}", names(values, more).join(", ")),
     }
 }
 
@@ -360,8 +363,7 @@ impl Tree<'_> {
         }
         for (i, proposition) in rule.premise.iter().enumerate() {
             let below = self.branch(f, indent, i + 1 == rule.premise.len() && rule.more == 0)?;
-            let not = if proposition.holds { "" } else { "not " };
-            write!(f, "{not}{}", proposition.proposition)?;
+            write!(f, "{}{}", proposition.negation(), proposition.proposition)?;
             match (proposition.because.as_slice(), proposition.more) {
                 ([], 0) => write!(f, "  {}", self.palette.faint("impossible: it always holds"))?,
                 (&[node], 0) if self.explanation.nodes[node].origin == Origin::Input => {

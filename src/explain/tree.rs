@@ -159,6 +159,13 @@ impl Node {
     }
 }
 
+impl DecidingProposition {
+    /// What stands before the proposition where its opposite is meant.
+    pub(super) fn negation(&self) -> &'static str {
+        if self.holds { "" } else { "not " }
+    }
+}
+
 impl DecidingRule {
     /// The nodes that decide its premise, each once.
     pub(super) fn causes(&self) -> Vec<usize> {

@@ -191,15 +191,8 @@ pub fn score(engine: &Engine, examples: &Examples) -> Result<f64, Error> {
     if base != examples.engine.base() {
         return Err(Error::OtherRules);
     }
-    let is_read = |attribute: usize| {
-        base.rule_sets()
-            .iter()
-            .flat_map(|set| set.rules())
-            .flat_map(|rule| rule.premise())
-            .any(|p| p.attribute() == attribute)
-    };
-    let last: Vec<usize> = (0..base.rule_sets().len()).filter(|&i| !is_read(base.rule_sets()[i].attribute())).collect();
-    let names: Vec<&str> = last.iter().map(|&i| base.conclusion(&base.rule_sets()[i]).name()).collect();
+    let names: Vec<&str> = base.outputs().map(|attribute| attribute.name()).collect();
+    let last = names.iter().map(|name| engine.stage(name)).collect::<Result<Vec<usize>, _>>()?;
     let inferred = engine.infer_batch(&examples.batch, &names)?;
     let (mut judged, mut right) = (0, 0);
     for example in 0..examples.len() {

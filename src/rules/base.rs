@@ -71,6 +71,16 @@ impl RuleSet {
     pub fn rules(&self) -> &[SetRule] {
         &self.rules
     }
+
+    /// The attributes its premises read, each once, as rising positions in
+    /// [`RuleBase::attributes`].
+    pub fn reads(&self) -> Vec<usize> {
+        let mut reads: Vec<usize> =
+            self.rules.iter().flat_map(SetRule::premise).map(|proposition| proposition.attribute).collect();
+        reads.sort_unstable();
+        reads.dedup();
+        reads
+    }
 }
 
 /// A checked set of rules over named attributes.
@@ -79,6 +89,7 @@ pub struct RuleBase {
     attributes: Vec<Attribute>,
     positions: HashMap<String, usize>,
     inputs: Vec<usize>,
+    outputs: Vec<usize>,
     sets: Vec<RuleSet>,
 }
 
@@ -138,6 +149,11 @@ impl RuleBase {
     /// The attributes that premises read and no rule concludes on.
     pub fn inputs(&self) -> impl Iterator<Item = &Attribute> {
         self.inputs.iter().map(|&i| &self.attributes[i])
+    }
+
+    /// The attributes that rules conclude on and no premise reads, in cascade order; at least one.
+    pub fn outputs(&self) -> impl Iterator<Item = &Attribute> {
+        self.outputs.iter().map(|&i| &self.attributes[i])
     }
 
     /// Positions of the inputs in [`Self::attributes`].
@@ -231,14 +247,15 @@ impl RuleBaseBuilder {
         }
         let sets = in_cascade_order(sets, &self.attributes).map_err(whole)?;
         let mut read = vec![false; self.attributes.len()];
-        for proposition in sets.iter().flat_map(RuleSet::rules).flat_map(SetRule::premise) {
-            read[proposition.attribute] = true;
+        for attribute in sets.iter().flat_map(RuleSet::reads) {
+            read[attribute] = true;
         }
+        let outputs = sets.iter().map(RuleSet::attribute).filter(|&attribute| !read[attribute]).collect();
         for set in &sets {
             read[set.attribute] = false;
         }
         let inputs = (0..read.len()).filter(|&i| read[i]).collect();
-        Ok(RuleBase { attributes: self.attributes, positions, inputs, sets })
+        Ok(RuleBase { attributes: self.attributes, positions, inputs, outputs, sets })
     }
 }
 
@@ -276,13 +293,7 @@ pub(super) fn list_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// Sorts the sets so that each follows those it reads from, otherwise keeping their order.
 fn in_cascade_order(sets: Vec<RuleSet>, attributes: &[Attribute]) -> Result<Vec<RuleSet>, Error> {
     let set_of: HashMap<usize, usize> = sets.iter().enumerate().map(|(i, set)| (set.attribute, i)).collect();
-    let reads = |set: &RuleSet| {
-        let mut reads: Vec<usize> =
-            set.rules.iter().flat_map(SetRule::premise).filter_map(|p| set_of.get(&p.attribute).copied()).collect();
-        reads.sort_unstable();
-        reads.dedup();
-        reads
-    };
+    let reads = |set: &RuleSet| set.reads().iter().filter_map(|attribute| set_of.get(attribute).copied()).collect();
     let edges: Vec<Vec<usize>> = sets.iter().map(reads).collect();
     let mut order = Vec::with_capacity(sets.len());
     let mut state = vec![State::New; sets.len()];
