@@ -8,6 +8,7 @@ use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, ThresholdSearch, learn};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{Sums, rules};
+use pinesy::tasks::peak_memory;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -38,13 +39,6 @@ fn inference(c: &mut Criterion) {
         group.bench_function(format!("k={k}"), |b| b.iter(|| engine.infer_batch(&batch, &names).unwrap()));
     }
     group.finish();
-}
-
-/// The most memory the process has had so far, in MB; Linux only.
-fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1000.0)
 }
 
 fn print_memory_of_learning() {

@@ -354,9 +354,8 @@ fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &P
     let heading = format!("{left} + {right} = {total}, inferred {inferred}");
     let mut page = Page::new(&heading);
     page.example(&heading, &explainer, &pictures, &questions)?;
-    std::fs::create_dir_all(&options.explain_to)?;
     let path = options.explain_to.join(format!("addition_k{k}_sum{sum}.html"));
-    pinesy::whole_file::write(&path, |w| write!(w, "{page}"))?;
+    page.write(&path)?;
     println!("      explained in {}", path.display());
     Ok(())
 }

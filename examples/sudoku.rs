@@ -15,11 +15,11 @@ use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
 use pinesy::possibility::Transform;
-use pinesy::tasks::mean_and_deviation;
 use pinesy::tasks::sudoku::{
     Exact, Split, Verdict, area_under_curve, best_threshold, generate, inputs, learning_examples, rules, score,
     violations,
 };
+use pinesy::tasks::{mean_and_deviation, peak_memory};
 use serde::Serialize;
 
 /// Judge visual Sudoku puzzles: is the grid in the images valid?
@@ -180,13 +180,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         pinesy::whole_file::write(path, |w| w.write_all(json.as_bytes()))?;
     }
     Ok(())
-}
-
-/// The most memory the process has had, in MB; Linux only.
-fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1000.0)
 }
 
 /// Half of `limit` valid and half invalid puzzles, the first of each.
@@ -359,10 +352,9 @@ fn explain(
 }
 
 fn write_page(page: &Page, options: &Options, split: u64, puzzle: usize) -> Result<(), Box<dyn Error>> {
-    std::fs::create_dir_all(&options.explain_to)?;
     let name = format!("sudoku{}_split{split}_puzzle{puzzle}.html", options.size);
     let path = options.explain_to.join(name);
-    pinesy::whole_file::write(&path, |w| write!(w, "{page}"))?;
+    page.write(&path)?;
     println!("  explained in {}", path.display());
     Ok(())
 }

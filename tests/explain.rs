@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::digit;
 use common::plain::{NAMES, Plain, degree, plain};
 use ndarray::Array2;
 use pinesy::explain::{
@@ -290,16 +291,6 @@ proptest! {
 
 fn engine(file: &str, parameters: &[(&str, i64)]) -> Engine {
     Engine::certain(&RuleBase::read(file, parameters).unwrap())
-}
-
-/// A digit read as one, less possibly as another, and hardly as anything else.
-fn digit(read: usize, other: usize, doubt: f32) -> Vec<f32> {
-    let degree = |d: usize| match d {
-        d if d == read => 1.0,
-        d if d == other => doubt,
-        _ => 0.001,
-    };
-    (0..10).map(degree).collect()
 }
 
 #[test]

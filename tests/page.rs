@@ -1,8 +1,11 @@
 //! Pages that explain, as a browser sees them.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::digit;
 use ndarray::Array2;
 use pinesy::explain::{Error, Explainer, Page, Pictures, Question};
 use pinesy::inference::Engine;
@@ -10,21 +13,6 @@ use pinesy::rules::RuleBase;
 
 fn engine(k: i64) -> Engine {
     Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", k)]).unwrap())
-}
-
-/// A digit read as one, possibly as another.
-fn digit(read: usize, other: usize, doubt: f32) -> Vec<f32> {
-    (0..10)
-        .map(|d| {
-            if d == read {
-                1.0
-            } else if d == other {
-                doubt
-            } else {
-                0.001
-            }
-        })
-        .collect()
 }
 
 fn chromium() -> Option<PathBuf> {
@@ -127,4 +115,14 @@ fn pictures_of_nothing_are_refused() {
         let error = page.example("sum", &explainer, &pictures, &[Question::Why("y1")]).unwrap_err();
         assert_eq!(error, Error::Picture(name.to_owned()));
     }
+}
+
+#[test]
+fn pages_are_written_to_new_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/page.html");
+    let page = Page::new("empty");
+    page.write(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), page.to_string());
+    assert!(page.write(path.join("not a folder.html")).is_err());
 }

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +12,7 @@ use super::graph::{arrow_tips, cascade};
 use super::text::{Degree, alternatives};
 use super::{Error, Explainer, Explanation, Justification, Reading};
 use crate::possibility::Value;
+use crate::whole_file;
 
 /// An HTML page that explains answers, with pictures of what was read, the cascade drawn as a
 /// graph and the deciding path marked. It needs nothing but itself: no network, no script.
@@ -86,7 +89,7 @@ impl Page {
         let images = encode(explainer, pictures)?;
         let answers =
             questions.iter().map(|question| Answer::new(explainer, question)).collect::<Result<Vec<_>, _>>()?;
-        let decisive = |name: &str| answers.iter().any(|answer| answer.readings.iter().any(|r| r.attribute == name));
+        let decisive = |name: &str| answers.iter().any(|answer| answer.readings().iter().any(|r| r.attribute == name));
         let per_row = pictures.per_row.max(1);
         self.examples.push(html! {
             article {
@@ -102,6 +105,18 @@ impl Page {
             }
         });
         Ok(())
+    }
+
+    /// Writes the page to a file, whole or not at all, and makes its folder if there is none.
+    ///
+    /// # Errors
+    /// If the folder or the file cannot be written.
+    pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        whole_file::write(path, |w| write!(w, "{self}"))
     }
 }
 
@@ -124,37 +139,47 @@ impl Display for Page {
 }
 
 /// One question, answered.
-struct Answer {
-    justification: Option<Justification>,
-    explanation: Explanation,
-    readings: Vec<Reading>,
+enum Answer {
+    Why(Box<Justification>),
+    WhyNot { explanation: Explanation, readings: Vec<Reading> },
 }
 
 impl Answer {
     fn new(explainer: &Explainer<'_>, question: &Question<'_>) -> Result<Self, Error> {
         match question {
-            Question::Why(attribute) => {
-                let justification = explainer.justify(attribute)?;
-                let explanation = justification.explanation.clone();
-                Ok(Self { readings: justification.readings.clone(), explanation, justification: Some(justification) })
-            }
+            Question::Why(attribute) => Ok(Self::Why(Box::new(explainer.justify(attribute)?))),
             Question::WhyNot(attribute, value) => {
                 let explanation = explainer.explain(attribute, value)?;
-                Ok(Self { readings: explainer.readings(&explanation), explanation, justification: None })
+                Ok(Self::WhyNot { readings: explainer.readings(&explanation), explanation })
             }
         }
     }
 
+    fn explanation(&self) -> &Explanation {
+        match self {
+            Self::Why(justification) => &justification.explanation,
+            Self::WhyNot { explanation, .. } => explanation,
+        }
+    }
+
+    fn readings(&self) -> &[Reading] {
+        match self {
+            Self::Why(justification) => &justification.readings,
+            Self::WhyNot { readings, .. } => readings,
+        }
+    }
+
     fn show(&self, explainer: &Explainer<'_>, images: &HashMap<String, String>) -> Result<Markup, Error> {
-        let attribute = &self.explanation.attribute;
-        let (title, sentences) = match &self.justification {
-            Some(justification) => (justification.title(), justification.sentences()),
-            None => {
-                let first = self.explanation.to_string().lines().next().unwrap_or_default().to_owned();
-                (format!("Why not more possible: {}", self.explanation.subject.of(attribute)), vec![first + "."])
+        let (explanation, readings) = (self.explanation(), self.readings());
+        let attribute = &explanation.attribute;
+        let (title, sentences, changes, doubt) = match self {
+            Self::Why(why) => (why.title(), why.sentences(), explainer.changes(attribute)?, why.doubt.as_ref()),
+            Self::WhyNot { .. } => {
+                let first = explanation.to_string().lines().next().unwrap_or_default().to_owned();
+                let title = format!("Why not more possible: {}", explanation.subject.of(attribute));
+                (title, vec![first + "."], Vec::new(), None)
             }
         };
-        let changes = if self.justification.is_some() { explainer.changes(attribute)? } else { Vec::new() };
         let activations = explainer.activations(attribute)?.0;
         let more_rules = activations.len().saturating_sub(ACTIVATIONS);
         let changing = changes.len();
@@ -162,13 +187,13 @@ impl Answer {
             section data-attribute=(attribute) {
                 h2 { (title) }
                 @for (i, sentence) in sentences.iter().enumerate() { p.reason[i > 0] { (sentence.trim()) } }
-                @if !self.readings.is_empty() {
-                    div.readings { @for reading in self.readings.iter().take(READINGS) { (bars(explainer, reading)) } }
+                @if !readings.is_empty() {
+                    div.readings { @for reading in readings.iter().take(READINGS) { (bars(explainer, reading)) } }
                 }
-                (cascade(explainer, &self.explanation, &self.readings, images))
-                (self.deciding_rules())
-                details { summary { "The whole chain, down to the inputs" } pre { (self.explanation) } }
-                @if let Some(doubt) = self.justification.as_ref().and_then(|justification| justification.doubt.as_ref()) {
+                (cascade(explainer, explanation, readings, images))
+                (deciding_rules(explanation))
+                details { summary { "The whole chain, down to the inputs" } pre { (explanation) } }
+                @if let Some(doubt) = doubt {
                     details { summary { "Why it is not fully possible itself" } pre { (doubt) } }
                 }
                 @if changing > 0 {
@@ -205,29 +230,29 @@ impl Answer {
             }
         })
     }
+}
 
-    /// The rules that hold the explained values down.
-    fn deciding_rules(&self) -> Markup {
-        let nodes = self.explanation.because.iter().map(|&node| &self.explanation.nodes[node]);
-        let rules = nodes.flat_map(|node| node.rules().iter().map(move |rule| (node, rule)));
-        if self.explanation.degree == 1.0 {
-            return html! { p { "No rule holds " (self.explanation.subject.of(&self.explanation.attribute)) " down." } };
-        }
-        html! {
-            ul.deciding-rules {
-                @for (node, rule) in rules {
-                    li {
-                        code.deciding-rule { (rule.rule) }
-                        " allows " (node.equation()) " no more than " (Degree(self.explanation.degree))
-                        @if rule.by_parameter { ", by its parameter " (rule.symbol()) }
-                        @for (i, proposition) in rule.premise.iter().take(PROPOSITIONS).enumerate() {
-                            (if i == 0 { ", since " } else { " and " })
-                            (proposition.negation())
-                            code { (proposition.proposition) }
-                        }
-                        @if rule.premise.len() > PROPOSITIONS { " and " (rule.premise.len() - PROPOSITIONS) " more propositions" }
-                        @match rule.premise.len() { 0 => "", 1 => " is no more possible", _ => " are no more possible" }
+/// The rules that hold the explained values down.
+fn deciding_rules(explanation: &Explanation) -> Markup {
+    let nodes = explanation.because.iter().map(|&node| &explanation.nodes[node]);
+    let rules = nodes.flat_map(|node| node.rules().iter().map(move |rule| (node, rule)));
+    if explanation.degree == 1.0 {
+        return html! { p { "No rule holds " (explanation.subject.of(&explanation.attribute)) " down." } };
+    }
+    html! {
+        ul.deciding-rules {
+            @for (node, rule) in rules {
+                li {
+                    code.deciding-rule { (rule.rule) }
+                    " allows " (node.equation()) " no more than " (Degree(explanation.degree))
+                    @if rule.by_parameter { ", by its parameter " (rule.symbol()) }
+                    @for (i, proposition) in rule.premise.iter().take(PROPOSITIONS).enumerate() {
+                        (if i == 0 { ", since " } else { " and " })
+                        (proposition.negation())
+                        code { (proposition.proposition) }
                     }
+                    @if rule.premise.len() > PROPOSITIONS { " and " (rule.premise.len() - PROPOSITIONS) " more propositions" }
+                    @match rule.premise.len() { 0 => "", 1 => " is no more possible", _ => " are no more possible" }
                 }
             }
         }

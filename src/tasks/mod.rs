@@ -15,3 +15,10 @@ pub fn mean_and_deviation(figures: &[f64]) -> (f64, f64) {
     let squares = figures.iter().map(|figure| (figure - mean).powi(2)).sum::<f64>();
     (mean, if figures.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
 }
+
+/// The most memory the process has had so far, in MB; Linux only.
+pub fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1000.0)
+}

@@ -39,3 +39,13 @@ pub fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
         assert!((a - b).abs() <= tolerance, "{what}, position {i}: {a} against {b}");
     }
 }
+
+/// A digit read as one, less possibly as another, and hardly as anything else.
+pub fn digit(read: usize, other: usize, doubt: f32) -> Vec<f32> {
+    let degree = |d: usize| match d {
+        d if d == read => 1.0,
+        d if d == other => doubt,
+        _ => 0.001,
+    };
+    (0..10).map(degree).collect()
+}
