@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod command;
 pub mod datasets;
 pub mod explain;
 pub mod inference;
@@ -8,6 +11,7 @@ pub mod learning;
 #[cfg(feature = "perception")]
 pub mod perception;
 pub mod possibility;
+mod program;
 pub mod relation;
 pub mod rules;
 pub mod tasks;

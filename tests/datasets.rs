@@ -74,6 +74,7 @@ fn broken_files_are_explained() {
     let checksum = corrupt.len() - 6;
     corrupt[checksum] ^= 1;
     assert!(message(&corrupt).contains("unreadable data"), "{}", message(&corrupt));
+    assert!(matches!(idx::images_from(&corrupt[..], "x"), Err(Error::Unreadable { offset: 1216, .. })));
 
     let bad_label = [labels, vec![10]].concat();
     let error = idx::labels_from(&bad_label[..], "y", 10).unwrap_err().to_string();

@@ -1,11 +1,16 @@
 //! The network, its training and its checkpoints.
 #![cfg(feature = "perception")]
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndarray::s;
 use pinesy::datasets::{Digits, Mnist};
-use pinesy::perception::{Augmentation, Checkpoint, DeviceChoice, Error, Training, TrainingConfig, accuracy};
+use pinesy::perception::{
+    Augmentation, Checkpoint, CheckpointFault, DeviceChoice, Error, Training, TrainingConfig, TrainingEvent,
+    TrainingReport, TrainingStop, accuracy,
+};
+use strum::VariantNames;
 
 /// burn draws weights and dropout from one generator a process, so trainings that are to be
 /// repeatable must not run at the same time.
@@ -26,6 +31,10 @@ fn small() -> (Digits, Digits) {
 
 fn config(epochs: usize) -> TrainingConfig {
     TrainingConfig { epochs, batch: 32, ..TrainingConfig::default() }
+}
+
+fn go_on(_: TrainingEvent<'_>) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 #[test]
@@ -50,28 +59,42 @@ fn a_resumed_training_repeats_an_uninterrupted_one() {
     let device = DeviceChoice::Cpu.open().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("run.training");
-    let run = |training: Training, stop_after: usize| {
-        // An interruption: the process dies after an epoch, its state file stays.
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            training.run(&train, &validation, &device, |_, _, _, finished| {
-                assert!(finished.is_none_or(|epoch| epoch.number < stop_after), "interrupted");
-            })
-        }))
-    };
+    let run = |training: Training| training.run(&train, &validation, &device, go_on);
     let training = || Training::new(config(3)).unwrap();
-    let (whole, report) = run(training(), usize::MAX).unwrap().unwrap();
-    assert!(run(training().with_state_file(&state, false), 2).is_err());
-    let (resumed, resumed_report) = run(training().with_state_file(&state, true), usize::MAX).unwrap().unwrap();
-    let losses =
-        |report: &pinesy::perception::TrainingReport| report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
+    let (whole, report) = run(training()).unwrap();
+    assert_eq!(report.stop, TrainingStop::Completed);
+    // Stopped in the middle of the second epoch: the state of the first stays.
+    let mut events = Vec::new();
+    let (stopped, stopped_report) = training()
+        .with_state_file(&state, false)
+        .run(&train, &validation, &device, |event| match event {
+            TrainingEvent::Step { epoch: 2, step: 2, steps } => {
+                assert_eq!(steps, 6);
+                ControlFlow::Break(())
+            }
+            TrainingEvent::Epoch(epoch) => {
+                events.push(*epoch);
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Continue(()),
+        })
+        .unwrap();
+    assert_eq!((stopped_report.stop, &stopped_report.epochs), (TrainingStop::Interrupted, &events));
+    assert_eq!((stopped_report.epochs.len(), stopped_report.best.number, stopped.info.epochs), (1, 1, 1));
+    let (resumed, resumed_report) = run(training().with_state_file(&state, true)).unwrap();
+    assert_eq!(resumed_report.stop, TrainingStop::Completed);
+    let losses = |report: &TrainingReport| report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
     assert_eq!(losses(&report), losses(&resumed_report));
     assert_eq!(whole.info, resumed.info);
     let probabilities =
         |checkpoint: &Checkpoint| checkpoint.network(10, &device).unwrap().probabilities(validation.views()).unwrap();
     assert_eq!(probabilities(&whole), probabilities(&resumed));
     let other = Training::new(TrainingConfig { seed: 1, ..config(3) }).unwrap().with_state_file(&state, true);
-    let error = run(other, usize::MAX).unwrap().unwrap_err();
-    assert!(error.to_string().contains("made with other settings"), "{error}");
+    let error = run(other).unwrap_err();
+    assert!(error.to_string().contains("made with other settings ({\"classes\":10,\"epochs\":3,"), "{error}");
+    assert!(matches!(error, Error::Checkpoint { fault: CheckpointFault::OtherSettings(_), .. }));
+    let stop_at_once = training().run(&train, &validation, &device, |_| ControlFlow::Break(()));
+    assert!(matches!(stop_at_once, Err(Error::StoppedEarly)));
 }
 
 #[test]
@@ -84,7 +107,7 @@ fn checkpoints_are_checked() {
     let few = Digits { labels: train.labels.mapv(|label| label % 4), ..train };
     let few_validation = Digits { labels: validation.labels.mapv(|label| label % 4), ..validation };
     let config = TrainingConfig { classes: 4, augmentation: Augmentation::NONE, ..config(1) };
-    let (checkpoint, _) = Training::new(config).unwrap().run(&few, &few_validation, &device, |_, _, _, _| ()).unwrap();
+    let (checkpoint, _) = Training::new(config).unwrap().run(&few, &few_validation, &device, go_on).unwrap();
     checkpoint.write(&path).unwrap();
     let read = Checkpoint::read(&path).unwrap();
     assert_eq!(read.info, checkpoint.info);
@@ -94,10 +117,20 @@ fn checkpoints_are_checked() {
 
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.truncate(bytes.len() - 10);
-    std::fs::write(&path, &bytes).unwrap();
-    assert!(matches!(Checkpoint::read(&path), Err(Error::Format { .. })));
-    std::fs::write(&path, "not a checkpoint").unwrap();
-    assert!(matches!(Checkpoint::read(&path), Err(Error::Format { .. })));
+    let fault = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        match Checkpoint::read(&path) {
+            Err(Error::Checkpoint { fault, .. }) => fault,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(fault(&bytes), CheckpointFault::NotSafetensors(_)));
+    assert!(matches!(fault(b"not a checkpoint"), CheckpointFault::NotSafetensors(_)));
+    // A safetensors file without tensors, and with a header of our own making.
+    let empty = |header: &str| [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    assert!(matches!(fault(&empty("{}")), CheckpointFault::NoMetadata));
+    let metadata = empty(r#"{"__metadata__":{"pinesy":"{}"}}"#);
+    assert!(matches!(fault(&metadata), CheckpointFault::Metadata(_)));
     assert!(matches!(Checkpoint::read(folder.path().join("none")), Err(Error::Io { .. })));
 }
 
@@ -113,11 +146,12 @@ fn wrong_settings_and_data_are_explained() {
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let training = Training::new(TrainingConfig { classes: 9, ..config(1) }).unwrap();
-    let error = training.run(&train, &validation, &device, |_, _, _, _| ()).unwrap_err().to_string();
+    let error = training.run(&train, &validation, &device, go_on).unwrap_err().to_string();
     assert_eq!(error, "training: label 9 of image 4: expected 0 to 8");
     let few = train.slice(0..3);
-    let error = Training::new(config(1)).unwrap().run(&few, &validation, &device, |_, _, _, _| ()).unwrap_err();
+    let error = Training::new(config(1)).unwrap().run(&few, &validation, &device, go_on).unwrap_err();
     assert!(error.to_string().contains("expected at least one batch of 32"));
+    assert!(matches!(error, Error::TooFewImages { train: 3, validation: 64, batch: 32 }));
 }
 
 /// Needs a wgpu adapter, be it Mesa's software one; CI installs that and demands it by
@@ -142,15 +176,14 @@ fn wgpu_and_cpu_agree() {
     }
     // One training step also runs there.
     let tiny = TrainingConfig { epochs: 1, batch: 3, ..TrainingConfig::default() };
-    let (_, report) = Training::new(tiny).unwrap().run(&images, &images, &device, |_, _, _, _| ()).unwrap();
+    let (_, report) = Training::new(tiny).unwrap().run(&images, &images, &device, go_on).unwrap();
     assert!(report.best.loss.is_finite());
 }
 
 #[test]
 fn device_names_are_checked() {
     assert_eq!("wgpu".parse::<DeviceChoice>().unwrap(), DeviceChoice::Wgpu);
-    assert_eq!(
-        "tpu".parse::<DeviceChoice>().unwrap_err().to_string(),
-        "unknown device 'tpu': expected auto, wgpu or cpu"
-    );
+    assert!("tpu".parse::<DeviceChoice>().is_err());
+    assert_eq!(DeviceChoice::VARIANTS, ["auto", "wgpu", "cpu"]);
+    assert_eq!(DeviceChoice::default().to_string(), "auto");
 }

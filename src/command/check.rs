@@ -1,12 +1,12 @@
 use std::io::{Write, stdout};
 
 use clap::Args;
-use pinesy::inference::Engine;
-use pinesy::rules::RuleBase;
 use serde::Serialize;
 
 use super::{Error, Rules};
-use pinesy::possibility::Domain;
+use crate::inference::Engine;
+use crate::possibility::{Attribute, Domain};
+use crate::rules::RuleBase;
 
 /// Check a rule file and show its attributes, rule sets and their order.
 ///
@@ -61,13 +61,13 @@ impl Check {
 
 fn summarise<'a>(base: &'a RuleBase, engine: &Engine) -> Summary<'a> {
     let entry =
-        |attribute: &'a pinesy::possibility::Attribute| Entry { name: attribute.name(), domain: attribute.domain() };
+        |attribute: &'a Attribute| Entry { name: attribute.name(), domain: attribute.domain() };
     let rule_sets: Vec<RuleSetEntry> = base
         .rule_sets()
         .iter()
         .map(|set| {
             let conclusion = entry(base.conclusion(set));
-            let atoms = engine.relation(conclusion.name).expect("a rule set of this base").partition().len();
+            let atoms = engine.partition(conclusion.name).expect("a rule set of this base").len();
             let reads = set.reads().into_iter().map(|i| base.attributes()[i].name()).collect();
             RuleSetEntry { conclusion, atoms, rules: set.rules().iter().map(|rule| rule.name()).collect(), reads }
         })

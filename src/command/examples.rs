@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use pinesy::inference::Engine;
-use pinesy::learning::{Examples, Target};
-use pinesy::possibility::{Attribute, Value, check_degrees};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::lines::{self, Inputs, Reading, numbers};
+use super::lines::{self, InputForm, Inputs, numbers};
 use super::{Error, LineError};
+use crate::inference::{Cases, Engine, Target};
+use crate::possibility::{Attribute, Value, check_degrees};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +18,7 @@ struct ExampleLine {
 }
 
 /// Reads all examples of a file.
-pub fn read(engine: &Engine, reading: &Reading, path: &Path) -> Result<Examples, Error> {
+pub fn read(engine: &Engine, form: &InputForm, path: &Path) -> Result<Cases, Error> {
     let mut lines = lines::open(path)?;
     let mut inputs = Inputs::new(engine);
     let derived: Vec<&Attribute> = engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
@@ -27,7 +26,7 @@ pub fn read(engine: &Engine, reading: &Reading, path: &Path) -> Result<Examples,
     while let Some((number, object)) = lines.next()? {
         let push = || {
             let line: ExampleLine = serde_json::from_value(Json::Object(object)).map_err(LineError::Json)?;
-            inputs.push(&line.inputs, reading)?;
+            inputs.push(&line.inputs, form)?;
             if let Some(name) = line.targets.keys().find(|name| !derived.iter().any(|a| a.name() == *name)) {
                 return Err(LineError::UnknownTarget(name.clone()));
             }
@@ -38,11 +37,8 @@ pub fn read(engine: &Engine, reading: &Reading, path: &Path) -> Result<Examples,
         };
         push().map_err(|reason| lines.error(number, reason))?;
     }
-    let mut examples = inputs.with_arrays(|arrays| Examples::new(engine, arrays))?;
-    for (attribute, column) in derived.iter().zip(targets) {
-        examples = examples.with_targets(attribute.name(), column)?;
-    }
-    Ok(examples)
+    let columns = derived.iter().zip(targets);
+    Ok(columns.fold(inputs.cases(engine), |cases, (attribute, column)| cases.targets(attribute.name(), column)).build()?)
 }
 
 /// A target: a value of the domain if it is one, otherwise possibilities.
@@ -50,7 +46,7 @@ fn target(attribute: &Attribute, json: &Json) -> Result<Target, LineError> {
     let domain = attribute.domain();
     let position = serde_json::from_value::<Value>(json.clone()).ok().and_then(|value| domain.position(&value));
     if let Some(position) = position {
-        return Ok(Target::Value(position));
+        return Ok(Target::Position(position));
     }
     let outside = || LineError::TargetValue {
         attribute: attribute.name().to_owned(),

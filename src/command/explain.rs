@@ -3,13 +3,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressFinish};
-use pinesy::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
-use pinesy::inference::Engine;
-use pinesy::possibility::{Attribute, Value};
 use serde::Serialize;
 
 use super::lines::{self, Inputs};
 use super::{Error, Reasoning, write_whole};
+use crate::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
+use crate::inference::Engine;
+use crate::possibility::{Attribute, Value};
 
 /// Explain why an attribute has its value, or why not another.
 ///
@@ -100,8 +100,8 @@ impl Explain {
         let spinner = spinner.with_finish(ProgressFinish::AndClear);
         while let Some((line, object)) = lines.next()? {
             let mut inputs = Inputs::new(engine);
-            inputs.push(&object, &self.reasoning.reading).map_err(|reason| lines.error(line, reason))?;
-            let explainer = Explainer::new(engine, &inputs.one())?.with_limit(self.limit);
+            inputs.push(&object, &self.reasoning.form).map_err(|reason| lines.error(line, reason))?;
+            let explainer = Explainer::new(engine, &inputs.cases(engine).build()?)?.with_limit(self.limit);
             spinner.set_message(format!("line {line}"));
             spinner.tick();
             if self.format == Format::Html {
@@ -129,8 +129,8 @@ impl Explain {
     fn attributes<'e>(&self, engine: &'e Engine) -> Result<Vec<&'e Attribute>, Error> {
         let base = engine.base();
         if let Some(name) = &self.attribute {
-            engine.relation(name)?;
-            return Ok(vec![base.attribute(name).expect("it has a relation")]);
+            engine.partition(name)?;
+            return Ok(vec![base.attribute(name).expect("rules conclude on it")]);
         }
         Ok(base.outputs().collect())
     }
@@ -141,7 +141,7 @@ impl Explain {
         let domain = attribute.domain();
         let shown = domain.values().iter().find(|value| value.to_string() == *text).cloned();
         let json = || serde_json::from_str(text).ok().filter(|value| domain.position(value).is_some());
-        let unknown = || pinesy::explain::Error::UnknownValue {
+        let unknown = || crate::explain::Error::UnknownValue {
             attribute: attribute.name().to_owned(),
             value: text.clone(),
             domain: domain.to_string(),

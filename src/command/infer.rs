@@ -2,12 +2,12 @@ use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
-use pinesy::inference::{BatchInference, Engine};
-use pinesy::possibility::{Domain, Value, decide, possibility_outside};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::lines::{self, Inputs};
 use super::{Error, Reasoning};
+use crate::inference::{BatchInference, Engine};
+use crate::possibility::{Domain, Value, decide, possibility_outside};
 
 /// Infer the derived attributes of examples.
 ///
@@ -34,7 +34,7 @@ impl Infer {
         loop {
             let next = lines.next();
             if let Ok(Some((number, object))) = &next {
-                if let Err(reason) = inputs.push(object, &self.reasoning.reading) {
+                if let Err(reason) = inputs.push(object, &self.reasoning.form) {
                     answer(&engine, inputs, &mut out)?;
                     return Err(lines.error(*number, reason));
                 }
@@ -55,7 +55,7 @@ fn answer(engine: &Engine, inputs: Inputs, out: &mut impl Write) -> Result<(), E
     let examples = inputs.len();
     let attributes: Vec<_> = engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
     let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
-    let inferred = inputs.with_arrays(|arrays| engine.infer_batch(&engine.batch(arrays)?, &names))?;
+    let inferred = engine.infer_batch(&inputs.cases(engine).build()?, &names)?;
     for example in 0..examples {
         let domains = attributes.iter().map(|attribute| (attribute.name(), attribute.domain())).collect();
         serde_json::to_writer(&mut *out, &Answer { domains, inferred: &inferred, example })
@@ -85,7 +85,7 @@ impl Serialize for Answer<'_> {
         let mut map = serializer.serialize_map(Some(self.domains.len()))?;
         for (name, domain) in &self.domains {
             let possibility = self.inferred.get(name).expect("asked for").row(self.example).to_vec();
-            let decided = decide(&possibility).unique();
+            let decided = decide(&possibility).position();
             let answer = AttributeAnswer {
                 decision: decided.map(|i| &domain.values()[i]),
                 ambiguous: decided.is_none(),

@@ -1,14 +1,15 @@
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use pinesy::inference::{Engine, Parameters};
-use pinesy::learning::{Examples, LearningConfig, ThresholdSearch, find_conflicts, learn, score, search_thresholds};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::lines::Reading;
+use super::lines::InputForm;
 use super::{Error, Rules, examples, write_whole};
+use crate::inference::{Cases, Engine, Parameters};
+use crate::learning::{LearningConfig, ThresholdSearch, find_conflicts, learn, score, search_thresholds};
 
 /// Learn the parameters of all rules from examples.
 ///
@@ -20,7 +21,7 @@ pub struct Learn {
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
-    reading: Reading,
+    form: InputForm,
     /// Keep only examples whose own Chebyshev distance is below this; `none` keeps all; `auto`
     /// searches for the thresholds that do best on --validation.
     #[arg(long, default_value = "none", allow_negative_numbers = true, value_parser = parse_threshold)]
@@ -74,9 +75,9 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
 impl Learn {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.rules.engine(None)?;
-        let examples = examples::read(&engine, &self.reading, &self.examples)?;
+        let examples = examples::read(&engine, &self.form, &self.examples)?;
         let validation =
-            self.validation.as_deref().map(|path| examples::read(&engine, &self.reading, path)).transpose()?;
+            self.validation.as_deref().map(|path| examples::read(&engine, &self.form, path)).transpose()?;
         let (parameters, report) = match self.threshold {
             Threshold::Fixed(threshold) => self.learn(&engine, &examples, validation.as_ref(), threshold)?,
             Threshold::Auto => {
@@ -88,13 +89,14 @@ impl Learn {
                 // A search may take a while; a spinner says how far it is, on a terminal only.
                 let spinner = ProgressBar::new_spinner();
                 let (parameters, report) =
-                    search_thresholds(&examples, validation, self.tolerance, &search, |trial| {
+                    search_thresholds(&engine, &examples, validation, self.tolerance, &search, |trial| {
                         let group = trial.group.as_deref().unwrap_or("all");
                         spinner.set_message(format!(
                             "threshold of {group}: validation accuracy {:.2} %",
                             100.0 * trial.accuracy
                         ));
                         spinner.tick();
+                        ControlFlow::Continue(())
                     })?;
                 spinner.finish_and_clear();
                 eprintln!("{report}");
@@ -102,7 +104,7 @@ impl Learn {
             }
         };
         if let Some(path) = &self.conflicts {
-            let lines = find_conflicts(&examples).iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+            let lines = find_conflicts(&engine, &examples)?.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
             let text = lines.map_err(std::io::Error::from)?.join("\n") + "\n";
             write_text(path, &text)?;
         }
@@ -114,12 +116,12 @@ impl Learn {
     fn learn(
         &self,
         engine: &Engine,
-        examples: &Examples,
-        validation: Option<&Examples>,
+        examples: &Cases,
+        validation: Option<&Cases>,
         threshold: Option<f32>,
     ) -> Result<(Parameters, Json), Error> {
         let config = LearningConfig::default().with_threshold(threshold).with_tolerance(self.tolerance);
-        let (parameters, report) = learn(examples, &config)?;
+        let (parameters, report) = learn(engine, examples, &config)?;
         eprintln!("{report}");
         let mut json = serde_json::to_value(&report).map_err(std::io::Error::from)?;
         if let Some(validation) = validation {

@@ -5,28 +5,28 @@ use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
 
 use clap::Args;
-use ndarray::{Array2, ArrayView2};
-use pinesy::inference::Engine;
-use pinesy::possibility::{Attribute, Transform, check_degrees};
+use ndarray::Array2;
 use serde_json::{Map, Value as Json};
 
-use super::{Error, LineError};
+use super::{Error, LineError, one_of};
+use crate::inference::{CasesBuilder, Engine};
+use crate::possibility::{Attribute, Transform, check_degrees};
 
 /// One line of examples.
 pub type Object = Map<String, Json>;
 
 /// How the arrays of input attributes are to be understood.
 #[derive(Debug, Args)]
-pub struct Reading {
-    /// How probabilities become possibilities: antipignistic or minimum-specificity.
-    #[arg(long, default_value_t)]
+pub struct InputForm {
+    /// How probabilities become possibilities.
+    #[arg(long, default_value_t, value_parser = one_of::<Transform>())]
     transform: Transform,
     /// The inputs are possibilities already; do not transform them.
     #[arg(long, conflicts_with = "transform")]
     possibility: bool,
 }
 
-impl Reading {
+impl InputForm {
     /// The possibilities of one input attribute.
     fn degrees(&self, attribute: &Attribute, array: &Json) -> Result<Vec<f32>, LineError> {
         let name = attribute.name();
@@ -105,7 +105,7 @@ impl<'a> Inputs<'a> {
         Self { columns: vec![Vec::new(); attributes.len()], attributes, examples: 0 }
     }
 
-    pub fn push(&mut self, object: &Object, reading: &Reading) -> Result<(), LineError> {
+    pub fn push(&mut self, object: &Object, form: &InputForm) -> Result<(), LineError> {
         if let Some(name) = object.keys().find(|name| !self.attributes.iter().any(|a| a.name() == *name)) {
             let known = self.attributes.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
             return Err(LineError::UnknownInput { name: name.clone(), known });
@@ -113,7 +113,7 @@ impl<'a> Inputs<'a> {
         let degrees = |attribute: &&Attribute| {
             let array =
                 object.get(attribute.name()).ok_or_else(|| LineError::MissingInput(attribute.name().to_owned()))?;
-            reading.degrees(attribute, array)
+            form.degrees(attribute, array)
         };
         // All or nothing: a bad line must leave the columns of the good ones equally long.
         let degrees = self.attributes.iter().map(degrees).collect::<Result<Vec<_>, _>>()?;
@@ -128,24 +128,12 @@ impl<'a> Inputs<'a> {
         self.examples
     }
 
-    /// What an explainer takes, of a single example.
-    pub fn one(&self) -> Vec<(&str, &[f32])> {
-        assert_eq!(self.examples, 1);
-        self.attributes
-            .iter()
-            .zip(&self.columns)
-            .map(|(attribute, column)| (attribute.name(), column.as_slice()))
-            .collect()
-    }
-
-    /// The arrays an engine takes, through a function since they are borrowed.
-    pub fn with_arrays<T>(self, use_arrays: impl FnOnce(&[(&str, ArrayView2<'_, f32>)]) -> T) -> T {
-        let array = |(attribute, column): (&&Attribute, Vec<f32>)| {
-            Array2::from_shape_vec((self.examples, attribute.domain().len()), column).expect("each line was checked")
-        };
-        let arrays: Vec<_> = self.attributes.iter().zip(self.columns).map(array).collect();
-        let named: Vec<_> =
-            self.attributes.iter().map(|a| a.name()).zip(arrays.iter().map(|array| array.view())).collect();
-        use_arrays(&named)
+    /// The table of all that was gathered.
+    pub fn cases(self, engine: &Engine) -> CasesBuilder {
+        let cases = engine.cases().count(self.examples);
+        self.attributes.iter().zip(self.columns).fold(cases, |cases, (attribute, column)| {
+            let array = Array2::from_shape_vec((self.examples, attribute.domain().len()), column);
+            cases.possibilities(attribute.name(), &array.expect("each line was checked"))
+        })
     }
 }

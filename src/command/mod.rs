@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand.
+//! The command `pinesy`: one file a subcommand.
 
 mod check;
 mod examples;
@@ -8,15 +8,21 @@ mod learn;
 mod lines;
 mod rules_report;
 mod solve;
+mod system_file;
 #[cfg(feature = "perception")]
 mod train;
 
+pub use system_file::{SystemFault, SystemFile, SystemFileError, read_matrix};
+
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use pinesy::inference::{Engine, Parameters};
-use pinesy::rules::RuleBase;
-use pinesy::{inference, learning, possibility, relation, rules};
+
+use crate::inference::{Engine, Parameters};
+use crate::rules::RuleBase;
+use crate::{inference, learning, possibility, relation, rules};
 
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
 ///
@@ -51,6 +57,10 @@ enum Action {
 }
 
 impl Command {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// What is wrong with the files, or with the output.
     pub fn run(self) -> Result<(), Error> {
         match self.action {
             Action::Check(check) => check.run(),
@@ -108,7 +118,7 @@ struct Reasoning {
     #[arg(long)]
     params: Option<PathBuf>,
     #[command(flatten)]
-    reading: lines::Reading,
+    form: lines::InputForm,
 }
 
 impl Reasoning {
@@ -119,12 +129,22 @@ impl Reasoning {
 
 /// Writes a file whole or not at all.
 fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
-    pinesy::whole_file::write(path, |w| w.write_all(content))
+    crate::whole_file::write(path, |w| w.write_all(content))
         .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Parses one of the variants of an enum by its name, and lists them in the help.
+fn one_of<T>() -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: strum::VariantNames + std::str::FromStr<Err: fmt::Debug> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(T::VARIANTS).map(|name| name.parse().expect("one of the names"))
 }
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum Error {
     #[error(transparent)]
     Rules(#[from] rules::Error),
@@ -135,13 +155,15 @@ pub enum Error {
     #[error(transparent)]
     Learning(#[from] learning::Error),
     #[error(transparent)]
-    Explain(#[from] pinesy::explain::Error),
+    Explain(#[from] crate::explain::Error),
+    #[error(transparent)]
+    SystemFile(#[from] SystemFileError),
     #[cfg(feature = "perception")]
     #[error(transparent)]
-    Perception(#[from] pinesy::perception::Error),
+    Perception(#[from] crate::perception::Error),
     #[cfg(feature = "perception")]
     #[error(transparent)]
-    Data(#[from] pinesy::datasets::Error),
+    Data(#[from] crate::datasets::Error),
     #[error("--threshold auto needs validation examples: expected --validation V.jsonl")]
     NoValidation,
     #[error("{}: {source}", path.display())]
@@ -158,6 +180,8 @@ pub enum Error {
 
 /// What is wrong with one line of examples.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
 pub enum LineError {
     #[error("{0}")]
     Json(serde_json::Error),

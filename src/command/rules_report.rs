@@ -26,8 +26,8 @@ pub struct RulesReport {
 impl RulesReport {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
-        let examples = examples::read(&engine, &self.reasoning.reading, &self.examples)?;
-        let report = pinesy::explain::rules_report(&examples);
+        let examples = examples::read(&engine, &self.reasoning.form, &self.examples)?;
+        let report = crate::explain::rules_report(&engine, &examples)?;
         let mut out = stdout().lock();
         if self.json {
             serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;

@@ -2,10 +2,10 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use pinesy::relation::{Composition, System, SystemFile};
 use serde::Serialize;
 
-use super::Error;
+use super::{Error, SystemFile, one_of};
+use crate::relation::{Composition, System};
 
 /// Solve a system of fuzzy relational equations.
 ///
@@ -22,8 +22,8 @@ pub struct Solve {
     #[arg(long, value_name = "FILE")]
     rhs: Option<PathBuf>,
     /// Which product.
-    #[arg(long, value_enum, default_value_t = Kind::MinMax)]
-    composition: Kind,
+    #[arg(long, default_value_t, value_parser = one_of::<Composition>())]
+    composition: Composition,
     /// Degrees that differ by at most this share count as equal in extreme solutions.
     #[arg(long, default_value_t = 0.0)]
     tolerance: f32,
@@ -36,12 +36,6 @@ pub struct Solve {
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    MinMax,
-    MaxMin,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -74,11 +68,7 @@ struct All {
 impl Solve {
     pub fn run(self) -> Result<(), Error> {
         let file = SystemFile::read(&self.system, self.rhs.as_deref())?;
-        let composition = match self.composition {
-            Kind::MinMax => Composition::MinMax,
-            Kind::MaxMin => Composition::MaxMin,
-        };
-        let system = file.system(composition)?.with_tolerance(self.tolerance)?;
+        let system = file.system(self.composition)?.with_tolerance(self.tolerance)?;
         let answer = self.answer(&system);
         let mut out = stdout().lock();
         match self.format {
@@ -86,7 +76,7 @@ impl Solve {
                 serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from)?;
                 writeln!(out)?;
             }
-            Format::Table => print(&answer, &file, composition, &mut out)?,
+            Format::Table => print(&answer, &file, self.composition, &mut out)?,
         }
         Ok(())
     }

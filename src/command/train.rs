@@ -1,11 +1,12 @@
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use pinesy::datasets::Mnist;
-use pinesy::perception::{DeviceChoice, Training, TrainingConfig, accuracy};
 
-use super::Error;
+use super::{Error, one_of};
+use crate::datasets::Mnist;
+use crate::perception::{DeviceChoice, Training, TrainingConfig, TrainingEvent, accuracy};
 
 /// Train a network that reads digits.
 ///
@@ -34,8 +35,8 @@ pub struct Train {
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where to run: auto, wgpu or cpu.
-    #[arg(long, default_value_t)]
+    /// Where to run.
+    #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
     /// Go on from where an interrupted training with the same settings and --out stopped.
     #[arg(long)]
@@ -58,12 +59,14 @@ impl Train {
         let state = PathBuf::from(format!("{}.training", self.out.display()));
         let training = Training::new(config)?.with_state_file(&state, self.resume);
         let bar = ProgressBar::new(0).with_style(style());
-        let (checkpoint, report) =
-            training.run(&train, &mnist.validation, &device, |epoch, step, steps, finished| {
-                bar.set_length((steps * self.epochs) as u64);
-                bar.set_position(((epoch - 1) * steps + step) as u64);
-                bar.set_message(format!("epoch {epoch}/{}", self.epochs));
-                if let Some(epoch) = finished {
+        let (checkpoint, report) = training.run(&train, &mnist.validation, &device, |event| {
+            match event {
+                TrainingEvent::Step { epoch, step, steps } => {
+                    bar.set_length((steps * self.epochs) as u64);
+                    bar.set_position(((epoch - 1) * steps + step) as u64);
+                    bar.set_message(format!("epoch {epoch}/{}", self.epochs));
+                }
+                TrainingEvent::Epoch(epoch) => {
                     let line = format!(
                         "epoch {:>3}  loss {:.4}  validation accuracy {:.2} %  {:.0} s",
                         epoch.number,
@@ -74,7 +77,9 @@ impl Train {
                     // Without a terminal the bar is hidden, and its lines with it.
                     if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
                 }
-            })?;
+            }
+            ControlFlow::Continue(())
+        })?;
         bar.finish_and_clear();
         checkpoint.write(&self.out)?;
         std::fs::remove_file(&state).map_err(|source| Error::Write { path: state, source })?;

@@ -34,8 +34,8 @@ const SIDE_LIMIT: u32 = 4096;
 /// Reads an image file into an array of shape (images, rows, columns), one byte a pixel.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read, [`Error::Format`] when it is not an IDX image
-/// file, is truncated, has trailing bytes, or is corrupt gzip.
+/// [`Error::Io`] when the file cannot be opened, [`Error::Format`] when it is not an IDX image
+/// file, is truncated or has trailing bytes, [`Error::Unreadable`] when it is corrupt gzip.
 pub fn read_images(path: impl AsRef<Path>) -> Result<Array3<u8>, Error> {
     let path = path.as_ref();
     images_from(open(path)?, path)
@@ -138,7 +138,10 @@ impl<R: Read> Stream<R> {
                     self.offset += n as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.error(expected, format!("unreadable data ({e})"))),
+                Err(source) => {
+                    let (path, expected) = (self.path.clone(), expected.to_owned());
+                    return Err(Error::Unreadable { path, offset: self.offset, expected, source });
+                }
             }
         }
         Ok(filled)

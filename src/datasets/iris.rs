@@ -22,17 +22,17 @@ pub struct Flower {
 /// Reads irises from a CSV file with a header, as `datasets/iris/iris.csv`.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened, [`Error::Format`] with the byte offset of a record
+/// [`Error::Io`] if the file cannot be opened, [`Error::Record`] with the byte offset of a record
 /// that is not as expected.
 pub fn read_iris(path: impl AsRef<Path>) -> Result<Vec<Flower>, Error> {
     let path = path.as_ref();
     let file = std::fs::File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     let mut reader = csv::Reader::from_reader(file);
     let flowers = reader.deserialize().collect::<Result<Vec<Flower>, _>>();
-    flowers.map_err(|e| Error::Format {
+    flowers.map_err(|source| Error::Record {
         path: path.to_owned(),
-        offset: e.position().map_or(0, csv::Position::byte),
-        expected: "four lengths and a species".to_owned(),
-        found: e.to_string(),
+        offset: source.position().map_or(0, csv::Position::byte),
+        expected: "four lengths and a species",
+        source,
     })
 }

@@ -39,6 +39,30 @@ pub enum Error {
         /// What the file holds instead.
         found: String,
     },
+    /// The content cannot be uncompressed or read any further.
+    #[error("{}: at byte {offset}: expected {expected}, found unreadable data ({source})", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Offset in the uncompressed content.
+        offset: u64,
+        /// What the format asks for at this place.
+        expected: String,
+        /// The reader's reason.
+        source: std::io::Error,
+    },
+    /// A record of a CSV file is not as expected.
+    #[error("{}: at byte {offset}: expected {expected}, found {source}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Where the record begins.
+        offset: u64,
+        /// What a record holds.
+        expected: &'static str,
+        /// The CSV reader's reason.
+        source: csv::Error,
+    },
     /// A line of a text file is not as expected.
     #[error("{}:{line}: field {field}: expected {expected}, found {found}", path.display())]
     Field {

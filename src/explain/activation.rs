@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::text::column_width;
 use super::{Error, Explainer};
+use crate::program::{Level, Side};
+use crate::rules::SetRule;
 
 /// What a rule did on one example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Activation {
     /// The attribute the rule concludes on.
     pub attribute: String,
@@ -34,15 +37,16 @@ impl Explainer<'_> {
     /// [`inference::Error::UnknownDerived`](crate::inference::Error::UnknownDerived).
     pub fn activations(&self, attribute: &str) -> Result<Activations, Error> {
         let stage = self.derived(attribute)?;
-        let activation = |(i, rule): (usize, &crate::rules::SetRule)| {
-            let (lambda, rho) = (self.premise(stage, 2 * i), self.premise(stage, 2 * i + 1));
+        let activation = |(i, rule): (usize, &SetRule)| {
+            let [inside, outside] = [Side::Inside, Side::Outside].map(|side| Level { rule: i, side });
+            let (lambda, rho) = (self.premise(stage, inside), self.premise(stage, outside));
             Activation {
                 attribute: attribute.to_owned(),
                 rule: rule.name().to_owned(),
                 lambda,
                 rho,
-                alpha: lambda.max(self.parameter(stage, 2 * i)),
-                beta: rho.max(self.parameter(stage, 2 * i + 1)),
+                alpha: lambda.max(self.parameter(stage, inside)),
+                beta: rho.max(self.parameter(stage, outside)),
             }
         };
         Ok(Activations(self.rules(stage).iter().enumerate().map(activation).collect()))

@@ -2,9 +2,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Explainer};
-use crate::inference::{LANES, Lane, Scratch, Source};
 use crate::possibility::{Value, decide};
-use crate::rules::RuleSet;
+use crate::program::{Atoms, LANES, Lane, Level, Runner, Side, Visitor, Wide};
+use crate::rules::Source;
 
 /// A single degree that decides: by how much it must change, alone, for another decision.
 ///
@@ -12,6 +12,7 @@ use crate::rules::RuleSet;
 /// as a function of one of them it is t ↦ min(high, max(low, t)), and what is given here is
 /// exact: in f32, no smaller change alters the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Change {
     /// The degree that would change.
     #[serde(flatten)]
@@ -27,6 +28,7 @@ pub struct Change {
 /// A degree that an engine is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Leaf {
     /// How possible a value of an input is.
     Input {
@@ -56,6 +58,7 @@ pub enum Symbol {
 
 /// Another decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Flip {
     /// The degree from which on it is taken.
     pub degree: f32,
@@ -77,12 +80,19 @@ impl Change {
     }
 }
 
-/// A leaf while it is varied: its degree, and the target's atoms where it is 0 and where it is 1.
+/// How the target responds to a leaf: its atoms where the leaf is 0 and where it is 1.
 struct Response {
     of: Leaf,
     degree: f32,
     low: Vec<f32>,
     high: Vec<f32>,
+}
+
+/// One of the degrees that an attribute rests on: of a value of an input, or a parameter.
+#[derive(Clone, Copy)]
+enum Lever {
+    Value(usize),
+    Parameter(Level),
 }
 
 impl Explainer<'_> {
@@ -99,7 +109,8 @@ impl Explainer<'_> {
     ///     (0..10).map(|i| if i == d { 1.0 } else if i == other { doubt } else { 0.0 }).collect::<Vec<f32>>()
     /// };
     /// let (a1, a2) = (digit(3, 8, 0.75), digit(4, 9, 0.1));
-    /// let explainer = Explainer::new(&engine, &[("a1", &a1), ("a2", &a2)])?;
+    /// let case = engine.cases().possibilities("a1", &a1).possibilities("a2", &a2).build()?;
+    /// let explainer = Explainer::new(&engine, &case)?;
     /// let nearest = &explainer.changes("y1")?[0];
     /// // Were 3 no more possible than 8 is, 3 + 4 would be no more possible than 8 + 4.
     /// assert_eq!(nearest.of, Leaf::Input { attribute: "a1".into(), value: 3.into() });
@@ -112,154 +123,70 @@ impl Explainer<'_> {
     /// [`inference::Error::UnknownDerived`](crate::inference::Error::UnknownDerived).
     pub fn changes(&self, attribute: &str) -> Result<Vec<Change>, Error> {
         let target = self.derived(attribute)?;
-        let reads: Vec<Vec<usize>> = self.engine.base().rule_sets()[..=target].iter().map(RuleSet::reads).collect();
-        let cone = self.cone(target, &reads);
-        let changes = |scratch: &mut Scratch, &source: &usize| {
-            let affected = self.affected(source, target, &cone, &reads);
-            let changes: Vec<Change> = match self.source(source) {
-                Source::Input(input) => self.vary_input(input, target, &affected, scratch),
-                Source::Stage(stage) => self.vary_parameters(stage, target, &affected, scratch),
-                Source::Unused => Vec::new(),
-            }
-            .into_iter()
-            .filter_map(|response| self.change(target, response))
+        let cone = self.engine.program().cone(&[target]);
+        let mut behind = vec![false; self.engine.base().attributes().len()];
+        for stage in (0..cone.len()).filter(|&stage| cone[stage]) {
+            behind[self.stage(stage).attribute] = true;
+            self.engine.program().reads(stage).iter().for_each(|&attribute| behind[attribute as usize] = true);
+        }
+        let sources: Vec<usize> = (0..behind.len()).filter(|&attribute| behind[attribute]).collect();
+        let found: Vec<Vec<Change>> = sources
+            .par_iter()
+            .map_init(
+                || Experiment::new(self, target, &cone),
+                |experiment, &source| {
+                    let responses = experiment.responses(source);
+                    responses.into_iter().filter_map(|response| self.change(target, response)).collect()
+                },
+            )
             .collect();
-            self.restore(source, scratch);
-            affected.iter().for_each(|&stage| self.restore(self.stage(stage).attribute, scratch));
-            changes
-        };
-        let sources: Vec<usize> = (0..cone.len()).filter(|&attribute| cone[attribute]).collect();
-        let found: Vec<Vec<Change>> = sources.par_iter().map_init(|| self.restored(), changes).collect();
         let mut found: Vec<Change> = found.into_iter().flatten().collect();
         found.sort_by(|a, b| a.distance().total_cmp(&b.distance()));
         Ok(found)
     }
 
-    /// Which attributes a rule set depends on, its own included.
-    fn cone(&self, target: usize, reads: &[Vec<usize>]) -> Vec<bool> {
-        let mut cone = vec![false; self.engine.base().attributes().len()];
-        cone[self.stage(target).attribute] = true;
-        for stage in (0..=target).rev() {
-            if cone[self.stage(stage).attribute] {
-                reads[stage].iter().for_each(|&attribute| cone[attribute] = true);
-            }
-        }
-        cone
-    }
-
-    /// The later rule sets through which an attribute acts on the target.
-    fn affected(&self, source: usize, target: usize, cone: &[bool], reads: &[Vec<usize>]) -> Vec<usize> {
-        let mut changed = vec![false; cone.len()];
-        changed[source] = true;
-        let mut affected = Vec::new();
-        for (stage, reads) in reads.iter().enumerate().take(target + 1) {
-            let attribute = self.stage(stage).attribute;
-            if cone[attribute] && attribute != source && reads.iter().any(|&read| changed[read]) {
-                changed[attribute] = true;
-                affected.push(stage);
-            }
-        }
-        affected
-    }
-
-    /// Scratch in which every proposition has the degrees of this example.
-    fn restored(&self) -> Scratch {
-        let mut scratch = self.engine.program().scratch();
-        self.restore_propositions(0..self.trace.read.len(), &mut scratch);
-        scratch
-    }
-
-    fn restore(&self, attribute: usize, scratch: &mut Scratch) {
-        let propositions = match self.source(attribute) {
-            Source::Input(input) => self.engine.program().inputs[input].propositions(),
-            Source::Stage(stage) => self.stage(stage).propositions(),
-            Source::Unused => &[],
-        };
-        self.restore_propositions(propositions.iter().map(|&number| number as usize), scratch);
-    }
-
-    fn restore_propositions(&self, numbers: impl Iterator<Item = usize>, scratch: &mut Scratch) {
-        for number in numbers {
-            scratch.read[number] = self.trace.read[number].map(|degree| [degree; LANES]);
+    /// What a lever is at now.
+    fn lever_degree(&self, source: usize, lever: Lever) -> f32 {
+        match (lever, self.source(source)) {
+            (Lever::Parameter(level), Source::RuleSet(stage)) => self.parameter(stage, level),
+            (Lever::Value(value), _) => self.degrees(source)[value],
+            _ => unreachable!("parameters are of rule sets"),
         }
     }
 
-    /// How the target responds to each degree of an input.
-    fn vary_input(&self, input: usize, target: usize, affected: &[usize], scratch: &mut Scratch) -> Vec<Response> {
-        let program = self.engine.program();
-        let input = &program.inputs[input];
-        let values = self.attribute(input.attribute).domain().values();
-        let width = program.input_width();
-        let degrees: Vec<f32> = self.degrees(input.attribute).to_vec();
-        let block = |block: &[(usize, f32)], scratch: &mut Scratch| {
-            let mut rows = self.trace.inputs.repeat(block.len());
-            for (row, &(position, degree)) in rows.chunks_exact_mut(width).zip(block) {
-                row[input.offset + position] = degree;
+    /// Whether setting a lever makes any difference where it stands.
+    fn alters(&self, source: usize, lever: Lever, degree: f32) -> bool {
+        let now = self.lever_degree(source, lever);
+        match (lever, self.source(source)) {
+            (Lever::Parameter(level), Source::RuleSet(stage)) => {
+                let premise = self.premise(stage, level);
+                premise.max(degree) != premise.max(now)
             }
-            input.read(&rows, width, scratch);
-        };
-        let leaf = |position: usize| Leaf::Input {
-            attribute: self.name(input.attribute).to_owned(),
-            value: values[position].clone(),
-        };
-        self.vary(target, &degrees, leaf, affected, scratch, block)
-    }
-
-    /// How the target responds to each parameter of a rule set.
-    fn vary_parameters(&self, stage: usize, target: usize, affected: &[usize], scratch: &mut Scratch) -> Vec<Response> {
-        let rules = self.rules(stage);
-        let degrees: Vec<f32> = (0..2 * rules.len()).map(|level| self.parameter(stage, level)).collect();
-        let leaf = |level: usize| Leaf::Parameter {
-            rule: rules[level / 2].name().to_owned(),
-            parameter: if level.is_multiple_of(2) { Symbol::S } else { Symbol::R },
-        };
-        let block = |block: &[(usize, f32)], scratch: &mut Scratch| {
-            let compiled = self.stage(stage);
-            compiled.premises(scratch);
-            let levels = &mut scratch.levels[..2 * rules.len()];
-            compiled.apply(self.engine.stage_parameters(stage), levels);
-            for (lane, &(level, parameter)) in block.iter().enumerate() {
-                levels[level][lane] = self.premise(stage, level).max(parameter);
-            }
-            compiled.structure.select(levels, &mut scratch.atoms);
-            if stage != target {
-                compiled.publish(scratch);
-            }
-        };
-        self.vary(target, &degrees, leaf, affected, scratch, block)
-    }
-
-    /// Sets each of some leaves to 0 and to 1, alone, and runs what it affects.
-    fn vary(
-        &self,
-        target: usize,
-        degrees: &[f32],
-        leaf: impl Fn(usize) -> Leaf,
-        affected: &[usize],
-        scratch: &mut Scratch,
-        mut set: impl FnMut(&[(usize, f32)], &mut Scratch),
-    ) -> Vec<Response> {
-        let settings: Vec<(usize, f32)> = (0..degrees.len()).flat_map(|leaf| [(leaf, 0.0), (leaf, 1.0)]).collect();
-        let mut responses = Vec::new();
-        for block in settings.chunks(LANES) {
-            set(block, scratch);
-            for &stage in affected {
-                let compiled = self.stage(stage);
-                compiled.premises(scratch);
-                compiled.conclude(self.engine.stage_parameters(stage), scratch);
-                compiled.publish(scratch);
-            }
-            for (pair, of) in block.chunks_exact(2).enumerate() {
-                let atoms = &scratch.atoms[..self.structure(target).partition.len()];
-                let atoms = |lane: usize| atoms.iter().map(|atom: &Lane| atom[lane]).collect::<Vec<f32>>();
-                let (low, high) = (atoms(2 * pair), atoms(2 * pair + 1));
-                if low != high {
-                    let (number, _) = of[0];
-                    responses.push(Response { of: leaf(number), degree: degrees[number], low, high });
-                }
-            }
+            _ => degree != now,
         }
-        responses
+    }
+
+    fn leaf(&self, source: usize, lever: Lever) -> Leaf {
+        match (lever, self.source(source)) {
+            (Lever::Parameter(Level { rule, side }), Source::RuleSet(stage)) => Leaf::Parameter {
+                rule: self.rules(stage)[rule].name().to_owned(),
+                parameter: if side == Side::Inside { Symbol::S } else { Symbol::R },
+            },
+            (Lever::Value(value), _) => Leaf::Input {
+                attribute: self.name(source).to_owned(),
+                value: self.attribute(source).domain().values()[value].clone(),
+            },
+            _ => unreachable!("parameters are of rule sets"),
+        }
+    }
+
+    /// The numbers of the propositions on an attribute.
+    fn propositions(&self, attribute: usize) -> std::ops::Range<usize> {
+        match self.source(attribute) {
+            Source::Unused => 0..0,
+            Source::Input(input) => self.engine.program().inputs[input].propositions.clone(),
+            Source::RuleSet(stage) => self.stage(stage).propositions.clone(),
+        }
     }
 
     /// Where, nearest below and above the leaf's degree, the decision is another one.
@@ -295,5 +222,149 @@ impl Explainer<'_> {
         atoms.iter().for_each(|&atom| wanted[atom] = true);
         let values = self.attribute(self.stage(stage).attribute).domain().values().iter().zip(partition.class_of());
         values.filter(|(_, atom)| wanted[**atom as usize]).map(|(value, _)| value.clone()).collect()
+    }
+}
+
+/// Sets degrees otherwise, each in a lane of its own, and runs what that acts on, as far as it does.
+///
+/// Most changes fade after a rule set or two, since minima and maxima are attained elsewhere; what
+/// no change reaches is not run.
+struct Experiment<'x, 'e> {
+    explainer: &'x Explainer<'e>,
+    target: usize,
+    /// For each attribute, the rule sets before the target, and it, that read it and matter.
+    readers: Vec<Vec<usize>>,
+    /// All that has been measured of the example, the same in every lane, between experiments.
+    runner: Runner<'x, Wide>,
+    /// Rule sets that read something changed.
+    stale: Vec<bool>,
+}
+
+impl<'x, 'e> Experiment<'x, 'e> {
+    fn new(explainer: &'x Explainer<'e>, target: usize, cone: &[bool]) -> Self {
+        let program = explainer.engine.program();
+        let mut readers = vec![Vec::new(); explainer.engine.base().attributes().len()];
+        for stage in (0..=target).filter(|&stage| cone[stage]) {
+            program.reads(stage).iter().for_each(|&attribute| readers[attribute as usize].push(stage));
+        }
+        let mut runner = Runner::new(program);
+        for (measures, traced) in runner.measures.iter_mut().zip(&explainer.trace.measures) {
+            *measures = traced.map(Lane::splat);
+        }
+        Self { explainer, target, readers, runner, stale: vec![false; target + 1] }
+    }
+
+    /// How the target responds to the degrees of an input, or the parameters of a rule set.
+    fn responses(&mut self, source: usize) -> Vec<Response> {
+        let explainer = self.explainer;
+        let levers: Vec<Lever> = match explainer.source(source) {
+            Source::Unused => Vec::new(),
+            Source::Input(_) => (0..explainer.attribute(source).domain().len()).map(Lever::Value).collect(),
+            Source::RuleSet(stage) => Level::all(explainer.rules(stage).len()).map(Lever::Parameter).collect(),
+        };
+        let degrees: Vec<f32> = levers.iter().map(|&lever| explainer.lever_degree(source, lever)).collect();
+        // What stays as it is need not be tried.
+        let alters = |&(lever, degree): &(usize, f32)| explainer.alters(source, levers[lever], degree);
+        let settings: Vec<(usize, f32)> =
+            (0..levers.len()).flat_map(|lever| [(lever, 0.0), (lever, 1.0)]).filter(alters).collect();
+        let mut ends: Vec<[Option<Vec<f32>>; 2]> = vec![[None, None]; levers.len()];
+        for block in settings.chunks(LANES) {
+            let Some(atoms) = self.run(source, &levers, block) else { continue };
+            for (lane, &(lever, degree)) in block.iter().enumerate() {
+                let atoms: Vec<f32> = atoms.iter().map(|atom| atom[lane]).collect();
+                if atoms != explainer.atoms(self.target) {
+                    ends[lever][usize::from(degree == 1.0)] = Some(atoms);
+                }
+            }
+        }
+        let now = || explainer.atoms(self.target).to_vec();
+        let responding = ends.into_iter().enumerate().filter(|(_, ends)| ends.iter().any(Option::is_some));
+        let response = |(lever, [low, high]): (usize, [Option<Vec<f32>>; 2])| Response {
+            of: explainer.leaf(source, levers[lever]),
+            degree: degrees[lever],
+            low: low.unwrap_or_else(now),
+            high: high.unwrap_or_else(now),
+        };
+        responding.map(response).collect()
+    }
+
+    /// The target's atoms with one lever of an attribute set in each lane; none if nothing of that
+    /// reaches the target.
+    fn run(&mut self, source: usize, levers: &[Lever], settings: &[(usize, f32)]) -> Option<Vec<Wide>> {
+        let (explainer, target) = (self.explainer, self.target);
+        let floors = explainer.engine.floors();
+        let mut visitor = Setting { explainer, stage: None, levers, settings, target, atoms: None };
+        match explainer.source(source) {
+            Source::Unused => {}
+            Source::Input(input) => {
+                let mut degrees: Vec<Wide> = explainer.degrees(source).iter().map(|&d| Lane::splat(d)).collect();
+                for (lane, &(lever, degree)) in settings.iter().enumerate() {
+                    if let Lever::Value(value) = levers[lever] {
+                        degrees[value][lane] = degree;
+                    }
+                }
+                self.runner.input_degrees(input, &degrees);
+            }
+            Source::RuleSet(stage) => {
+                visitor.stage = Some(stage);
+                self.runner.stage(stage, floors, &mut visitor);
+            }
+        }
+        visitor.stage = None;
+        let mut changed = vec![source];
+        self.mark_readers(source);
+        for stage in 0..=target {
+            if std::mem::take(&mut self.stale[stage]) {
+                self.runner.stage(stage, floors, &mut visitor);
+                let attribute = explainer.stage(stage).attribute;
+                changed.push(attribute);
+                self.mark_readers(attribute);
+            }
+        }
+        for attribute in changed {
+            for number in explainer.propositions(attribute) {
+                self.runner.measures[number] = explainer.trace.measures[number].map(Lane::splat);
+            }
+        }
+        visitor.atoms
+    }
+
+    /// Marks the rule sets that read an attribute, if it has changed in any lane.
+    fn mark_readers(&mut self, attribute: usize) {
+        let traced = &self.explainer.trace.measures;
+        let changed = |number: usize| self.runner.measures[number] != traced[number].map(Wide::splat);
+        if self.explainer.propositions(attribute).any(changed) {
+            self.readers[attribute].iter().for_each(|&reader| self.stale[reader] = true);
+        }
+    }
+}
+
+/// Sets parameters of one rule set lane by lane, and catches the target's atoms.
+struct Setting<'a, 'e> {
+    explainer: &'a Explainer<'e>,
+    /// The rule set, while it runs.
+    stage: Option<usize>,
+    levers: &'a [Lever],
+    settings: &'a [(usize, f32)],
+    target: usize,
+    atoms: Option<Vec<Wide>>,
+}
+
+impl Visitor<Wide> for Setting<'_, '_> {
+    fn levels(&mut self, stage: usize, levels: &mut [Wide]) {
+        if self.stage != Some(stage) {
+            return;
+        }
+        for (lane, &(lever, degree)) in self.settings.iter().enumerate() {
+            if let Lever::Parameter(level) = self.levers[lever] {
+                levels[level.index()][lane] = self.explainer.premise(stage, level).max(degree);
+            }
+        }
+    }
+
+    fn atoms(&mut self, stage: usize, _: &[Wide], atoms: &Atoms<'_, Wide>) {
+        if stage == self.target {
+            self.atoms = Some(atoms.iter().copied().collect());
+        }
     }
 }

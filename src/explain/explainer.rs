@@ -1,9 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::inference::{Engine, Source, Stage, Structure, Trace};
+use crate::inference::{Cases, Engine};
 use crate::possibility::{Attribute, Value, decide, possibility_outside};
-use crate::rules::SetRule;
+use crate::program::{Level, Stage, Structure, Trace};
+use crate::rules::{SetRule, Source};
 
 /// Answers questions about what an engine infers from one example.
 ///
@@ -18,6 +19,7 @@ pub struct Explainer<'e> {
 
 /// What an example says about an input: what was read, and how possible anything else is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Reading {
     /// The input.
     pub attribute: String,
@@ -31,13 +33,12 @@ impl<'e> Explainer<'e> {
     /// The most parts (values, rules and propositions) of an explanation, unless set otherwise.
     pub const LIMIT: usize = 200;
 
-    /// Infers one example from the degrees of the inputs, each in domain order.
+    /// Infers a single case.
     ///
     /// # Errors
     /// As [`Engine::infer`].
-    pub fn new(engine: &'e Engine, inputs: &[(&str, &[f32])]) -> Result<Self, Error> {
-        let trace = engine.trace(inputs, engine.program().stages.len())?;
-        Ok(Self { engine, trace, limit: Self::LIMIT })
+    pub fn new(engine: &'e Engine, case: &Cases) -> Result<Self, Error> {
+        Ok(Self { engine, trace: engine.trace(case)?, limit: Self::LIMIT })
     }
 
     /// Bounds the parts (values, rules and propositions) of an explanation. Default:
@@ -61,7 +62,7 @@ impl<'e> Explainer<'e> {
     }
 
     pub(super) fn source(&self, attribute: usize) -> Source {
-        self.engine.program().sources[attribute]
+        self.engine.base().source(attribute)
     }
 
     pub(super) fn stage(&self, stage: usize) -> &'e Stage {
@@ -69,7 +70,7 @@ impl<'e> Explainer<'e> {
     }
 
     pub(super) fn structure(&self, stage: usize) -> &'e Structure {
-        &self.stage(stage).structure
+        self.engine.program().structure(stage)
     }
 
     pub(super) fn rules(&self, stage: usize) -> &'e [SetRule] {
@@ -81,22 +82,26 @@ impl<'e> Explainer<'e> {
         Ok(self.engine.stage(name)?)
     }
 
-    /// s or r of a rule, by its place among \[s_1, r_1, s_2, …\].
-    pub(super) fn parameter(&self, stage: usize, level: usize) -> f32 {
-        let parameters = self.engine.stage_parameters(stage);
-        if level.is_multiple_of(2) { parameters.s[level / 2] } else { parameters.r[level / 2] }
+    /// s or r of a rule.
+    pub(super) fn parameter(&self, stage: usize, level: Level) -> f32 {
+        self.engine.floors().of(self.engine.program(), stage)[level.index()]
     }
 
-    /// λ or ρ of a rule, by its place among \[λ_1, ρ_1, λ_2, …\].
-    pub(super) fn premise(&self, stage: usize, level: usize) -> f32 {
-        self.trace.premises[stage][level]
+    /// λ or ρ of a rule.
+    pub(super) fn premise(&self, stage: usize, level: Level) -> f32 {
+        self.trace.premise(self.engine.program(), stage, level)
+    }
+
+    /// The degrees of a rule set's atoms.
+    pub(super) fn atoms(&self, stage: usize) -> &[f32] {
+        self.trace.atoms_of(self.engine.program(), stage)
     }
 
     /// For each value of an attribute the element (an input's value, a derived attribute's atom)
     /// it belongs to.
     pub(super) fn element(&self, attribute: usize, position: usize) -> u32 {
         match self.source(attribute) {
-            Source::Stage(stage) => self.structure(stage).partition.class_of()[position],
+            Source::RuleSet(stage) => self.structure(stage).partition.class_of()[position],
             _ => position as u32,
         }
     }
@@ -105,11 +110,8 @@ impl<'e> Explainer<'e> {
     pub(super) fn degrees(&self, attribute: usize) -> &[f32] {
         match self.source(attribute) {
             Source::Unused => &[],
-            Source::Input(input) => {
-                let input = &self.engine.program().inputs[input];
-                &self.trace.inputs[input.offset..input.offset + input.len]
-            }
-            Source::Stage(stage) => &self.trace.atoms[stage],
+            Source::Input(input) => &self.trace.inputs[self.engine.base().input_columns()[input].clone()],
+            Source::RuleSet(stage) => self.atoms(stage),
         }
     }
 
@@ -154,12 +156,8 @@ impl<'e> Explainer<'e> {
         }
     }
 
-    /// The rules that attain the degree of an atom, as places among \[α_1, β_1, α_2, …\].
-    pub(super) fn deciding(&self, stage: usize, atom: u32) -> impl Iterator<Item = usize> {
-        let structure = self.structure(stage);
-        let degree = self.trace.atoms[stage][atom as usize];
-        let selectors = &structure.selectors[atom as usize * structure.rules..][..structure.rules];
-        let attains = move |level: &usize| self.premise(stage, *level).max(self.parameter(stage, *level)) == degree;
-        selectors.iter().map(|&level| level as usize).filter(attains)
+    /// The levels that attain the degree of an atom.
+    pub(super) fn deciding(&self, stage: usize, atom: u32) -> impl Iterator<Item = Level> {
+        self.trace.deciding(self.engine.program(), self.engine.floors(), stage, atom as usize)
     }
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::text::{Degree, alternatives};
 use super::{Explainer, Explanation, Reading};
-use crate::inference::Source;
+use crate::rules::Source;
 
 const WIDTH: usize = 152;
 const HEIGHT: usize = 60;
@@ -129,12 +129,12 @@ impl<'x, 'e> Drawing<'x, 'e> {
         let read: BTreeSet<usize> = readings.iter().map(|reading| position(&reading.attribute)).collect();
         let mut shown: BTreeSet<usize> = decisive.keys().copied().chain(read).collect();
         for &attribute in decisive.keys() {
-            if let Source::Stage(stage) = explainer.source(attribute) {
+            if let Source::RuleSet(stage) = explainer.source(attribute) {
                 shown.extend(explainer.engine.base().rule_sets()[stage].reads());
             }
         }
         for &attribute in &shown {
-            if let Source::Stage(stage) = explainer.source(attribute) {
+            if let Source::RuleSet(stage) = explainer.source(attribute) {
                 for read in
                     explainer.engine.base().rule_sets()[stage].reads().into_iter().filter(|read| shown.contains(read))
                 {
@@ -206,7 +206,7 @@ fn ranks(
 ) -> HashMap<usize, usize> {
     let mut ranks: HashMap<usize, usize> = shown.iter().map(|&attribute| (attribute, 0)).collect();
     let stage = |attribute: usize| match explainer.source(attribute) {
-        Source::Stage(stage) => Some(stage),
+        Source::RuleSet(stage) => Some(stage),
         _ => None,
     };
     // Readers before what they read: against the order of the cascade.

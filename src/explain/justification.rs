@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Explainer, Explanation, Node, Origin, Reading, Subject};
-use crate::inference::Source;
 use crate::possibility::{Value, decide, height, possibility_outside};
+use crate::rules::Source;
 
 /// Why a derived attribute has the value it has, or why that is ambiguous.
 ///
@@ -13,6 +13,7 @@ use crate::possibility::{Value, decide, height, possibility_outside};
 ///
 /// `{}` shows it as sentences, `{:#}` with colours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Justification {
     /// The attribute.
     pub attribute: String,
@@ -37,6 +38,7 @@ pub struct Justification {
 
 /// Values that the same rules hold down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Competitors {
     /// The values, at most [`Node::VALUES`], most possible first.
     pub values: Vec<Value>,
@@ -64,7 +66,8 @@ impl Explainer<'_> {
     ///     (0..10).map(|i| if i == d { 1.0 } else if i == other { doubt } else { 0.0 }).collect::<Vec<f32>>()
     /// };
     /// let (a1, a2) = (digit(3, 8, 0.2), digit(4, 9, 0.1));
-    /// let explainer = Explainer::new(&engine, &[("a1", &a1), ("a2", &a2)])?;
+    /// let case = engine.cases().possibilities("a1", &a1).possibilities("a2", &a2).build()?;
+    /// let explainer = Explainer::new(&engine, &case)?;
     /// let why = explainer.justify("y1")?;
     /// assert_eq!((&why.decision, why.necessity), (&vec![7.into()], 0.8));
     /// assert!(why.to_string().starts_with(
@@ -118,7 +121,7 @@ impl Explainer<'_> {
         for position in positions {
             let degree = degrees[position];
             let rules: Vec<usize> =
-                self.deciding(stage, self.element(attribute, position)).map(|level| level / 2).collect();
+                self.deciding(stage, self.element(attribute, position)).map(|level| level.rule).collect();
             if let Some(&known) = place.get(&rules) {
                 match groups.get_mut(known) {
                     Some(group) if group.values.len() < Node::VALUES => group.values.push(values[position].clone()),

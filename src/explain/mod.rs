@@ -18,7 +18,11 @@
 //! use pinesy::rules::RuleBase;
 //!
 //! let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
-//! let petals: [(&str, &[f32]); 2] = [("petal_length", &[0.0, 0.3, 1.0]), ("petal_width", &[0.0, 0.2, 1.0])];
+//! let petals = engine
+//!     .cases()
+//!     .possibilities("petal_length", &[0.0, 0.3, 1.0])
+//!     .possibilities("petal_width", &[0.0, 0.2, 1.0])
+//!     .build()?;
 //! let explainer = Explainer::new(&engine, &petals)?;
 //! println!("{}", explainer.justify("species")?);
 //! println!("{}", explainer.explain("species", &"versicolor".into())?);
@@ -32,8 +36,10 @@ mod activation;
 mod change;
 mod dot;
 mod explainer;
+#[cfg(feature = "pages")]
 mod graph;
 mod justification;
+#[cfg(feature = "pages")]
 mod page;
 mod report;
 mod text;
@@ -44,6 +50,7 @@ pub use change::{Change, Flip, Leaf, Symbol};
 pub use dot::Dot;
 pub use explainer::{Explainer, Reading};
 pub use justification::{Competitors, Justification};
+#[cfg(feature = "pages")]
 pub use page::{Page, Pictures, Question};
 pub use report::{RuleUse, RulesReport, rules_report};
 pub use tree::{DecidingProposition, DecidingRule, Explanation, Node, Origin, Subject};
@@ -51,7 +58,7 @@ pub use tree::{DecidingProposition, DecidingRule, Explanation, Node, Origin, Sub
 use crate::inference;
 
 /// What can be wrong with a question.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The inputs, or an attribute that no rule concludes on.
@@ -68,6 +75,7 @@ pub enum Error {
         domain: String,
     },
     /// A picture that cannot be shown.
+    #[cfg(feature = "pages")]
     #[error("picture of {0}: expected at least one pixel and an input of the rule base")]
     Picture(String),
 }

@@ -3,13 +3,15 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Error;
 use super::text::column_width;
-use crate::inference::{LANES, Lane, Scratch, Structure};
-use crate::learning::Examples;
+use crate::inference::{Cases, Engine};
 use crate::possibility::decide;
+use crate::program::{Atoms, LANES, Program, Runner, Structure, Visitor, Wide};
 
 /// What every rule did over a set of examples, to debug a rule base. `{}` shows it as a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RulesReport {
     /// The number of examples.
     pub examples: usize,
@@ -19,6 +21,7 @@ pub struct RulesReport {
 
 /// In how many examples a rule did what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RuleUse {
     /// The attribute the rule concludes on.
     pub attribute: String,
@@ -47,54 +50,55 @@ struct Uses {
 
 const _: () = assert!(LANES <= u16::BITS as usize);
 
-/// Counts over a set of examples how often each rule held, decided, and blocked the right answer.
+/// Counts over a table of cases how often each rule held, decided, and blocked the right answer.
 ///
 /// ```
-/// use ndarray::array;
 /// use pinesy::explain::rules_report;
-/// use pinesy::inference::Engine;
-/// use pinesy::learning::{Examples, Target};
+/// use pinesy::inference::{Engine, Target};
 /// use pinesy::rules::RuleBase;
 ///
-/// let base = RuleBase::read("rulesets/iris.toml", &[])?;
+/// let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
 /// // Long but narrow petals, of a flower that is no virginica.
-/// let examples = Examples::new(
-///     &Engine::certain(&base),
-///     &[("petal_length", array![[0.0, 0.2, 1.0]].view()), ("petal_width", array![[1.0, 0.2, 0.0]].view())],
-/// )?
-/// .with_targets("species", vec![Some(Target::Value(1))])?;
-/// let report = rules_report(&examples);
+/// let cases = engine
+///     .cases()
+///     .possibilities("petal_length", &[0.0, 0.2, 1.0])
+///     .possibilities("petal_width", &[1.0, 0.2, 0.0])
+///     .targets("species", [Some(Target::value("versicolor"))])
+///     .build()?;
+/// let report = rules_report(&engine, &cases)?;
 /// let long = report.rules.iter().find(|rule| rule.rule == "long petals are virginica's").unwrap();
 /// assert_eq!((long.held, long.decided, long.blocked), (1, 1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn rules_report(examples: &Examples) -> RulesReport {
-    let (engine, batch) = (&examples.engine, &examples.batch);
+///
+/// # Errors
+/// [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of another rule
+/// base.
+pub fn rules_report(engine: &Engine, cases: &Cases) -> Result<RulesReport, Error> {
+    cases.check_base(engine.base())?;
     let program = engine.program();
-    let sets = engine.base().rule_sets();
-    let total: usize = sets.iter().map(|set| set.rules().len()).sum();
-    let width = LANES * program.input_width();
-    let rows = batch.rows.as_slice().expect("batches are in standard layout");
-    let count = |scratch: &mut Scratch, (number, rows): (usize, &[f32])| {
-        let lanes = rows.len() / program.input_width();
-        program.read_inputs(rows, scratch);
-        let mut counts = Vec::with_capacity(total);
-        for stage in 0..program.stages.len() {
-            let uses = uses(examples, stage, number * LANES, lanes, scratch);
-            program.stages[stage].publish(scratch);
-            counts.extend(uses.iter().map(|uses| {
-                [uses.held, uses.decided, uses.alone, uses.blocked].map(|lanes| lanes.count_ones() as usize)
-            }));
-        }
-        counts
+    let width = LANES * engine.base().input_width();
+    let count = |runner: &mut Runner<'_, Wide>, (number, rows): (usize, &[f32])| {
+        let mut counter = Counter {
+            program,
+            cases,
+            first: number * LANES,
+            lanes: LANES.min(cases.len() - number * LANES),
+            uses: vec![Uses::default(); program.rules()],
+        };
+        runner.run(rows, 0..program.stages.len(), engine.floors(), &mut counter);
+        let of = |uses: &Uses| [uses.held, uses.decided, uses.alone, uses.blocked];
+        counter.uses.iter().map(|uses| of(uses).map(|lanes| lanes.count_ones() as usize)).collect()
     };
     let add = |mut sum: Vec<[usize; 4]>, counts: Vec<[usize; 4]>| {
         sum.iter_mut().flatten().zip(counts.iter().flatten()).for_each(|(sum, count)| *sum += count);
         sum
     };
-    let blocks = rows.par_chunks(width.max(1)).enumerate();
-    let counts = blocks.map_init(|| program.scratch(), count).reduce(|| vec![[0; 4]; total], add);
-    let rules = sets.iter().flat_map(|set| set.rules().iter().map(move |rule| (set, rule)));
+    let blocks = cases.degrees().par_chunks(width).enumerate();
+    let none = || vec![[0; 4]; program.rules()];
+    let counts = blocks.map_init(|| Runner::new(program), count).reduce(none, add);
+    let sets = engine.base().rule_sets().iter();
+    let rules = sets.flat_map(|set| set.rules().iter().map(move |rule| (set, rule)));
     let rules = rules.zip(counts).map(|((set, rule), [held, decided, alone, blocked])| RuleUse {
         attribute: engine.base().conclusion(set).name().to_owned(),
         rule: rule.name().to_owned(),
@@ -103,29 +107,39 @@ pub fn rules_report(examples: &Examples) -> RulesReport {
         alone,
         blocked,
     });
-    RulesReport { examples: batch.len(), rules: rules.collect() }
+    Ok(RulesReport { examples: cases.len(), rules: rules.collect() })
 }
 
-/// Concludes one rule set for a block of examples and notes what its rules did.
-fn uses(examples: &Examples, stage: usize, first: usize, lanes: usize, scratch: &mut Scratch) -> Vec<Uses> {
-    let engine = &examples.engine;
-    let compiled = &engine.program().stages[stage];
-    let structure = &compiled.structure;
-    let mut uses = vec![Uses::default(); structure.rules];
-    compiled.premises(scratch);
-    for (uses, levels) in uses.iter_mut().zip(scratch.levels.chunks_exact(2)) {
-        for lane in (0..lanes).filter(|&lane| levels[0][lane] > levels[1][lane]) {
-            uses.held |= 1 << lane;
+/// Notes what the rules do in a block of cases.
+struct Counter<'a> {
+    program: &'a Program,
+    cases: &'a Cases,
+    first: usize,
+    lanes: usize,
+    /// The rules of all stages.
+    uses: Vec<Uses>,
+}
+
+impl Visitor<Wide> for Counter<'_> {
+    fn premises(&mut self, stage: usize, levels: &mut [Wide]) {
+        let uses = &mut self.uses[self.program.stages[stage].rules.clone()];
+        for (uses, levels) in uses.iter_mut().zip(levels.chunks_exact(2)) {
+            for lane in (0..self.lanes).filter(|&lane| levels[0][lane] > levels[1][lane]) {
+                uses.held |= 1 << lane;
+            }
         }
     }
-    compiled.conclude(engine.stage_parameters(stage), scratch);
-    let deciding = |lane: usize| {
-        let of = |lanes: &[Lane]| lanes.iter().map(|degrees| degrees[lane]).collect::<Vec<f32>>();
-        let (atoms, levels) = (of(&scratch.atoms[..structure.partition.len()]), of(&scratch.levels[..2 * uses.len()]));
-        note_deciding(structure, examples.true_value(stage, first + lane), &atoms, &levels, 1u16 << lane, &mut uses);
-    };
-    (0..lanes).for_each(deciding);
-    uses
+
+    fn atoms(&mut self, stage: usize, levels: &[Wide], atoms: &Atoms<'_, Wide>) {
+        let structure = self.program.structure(stage);
+        let uses = &mut self.uses[self.program.stages[stage].rules.clone()];
+        for lane in 0..self.lanes {
+            let right = self.cases.true_position(stage, self.first + lane);
+            let atoms: Vec<f32> = atoms.iter().map(|degrees| degrees[lane]).collect();
+            let levels: Vec<f32> = levels.iter().map(|degrees| degrees[lane]).collect();
+            note_deciding(structure, right, &atoms, &levels, 1u16 << lane, uses);
+        }
+    }
 }
 
 /// Notes which rules attain the degrees of one example's atoms, given α_1, β_1, ….
@@ -140,16 +154,13 @@ fn note_deciding(
     let class_of = structure.partition.class_of();
     let blocked = right.filter(|&position| {
         let degrees: Vec<f32> = class_of.iter().map(|&atom| atoms[atom as usize]).collect();
-        decide(&degrees).unique() != Some(position)
+        decide(&degrees).position() != Some(position)
     });
     let blocked = blocked.map(|position| class_of[position] as usize);
-    let selectors = structure.selectors.chunks_exact(structure.rules);
     // Rules that attain 1 hold nothing down.
-    for ((atom, &degree), selectors) in
-        atoms.iter().enumerate().zip(selectors).filter(|((_, degree), _)| **degree < 1.0)
-    {
-        let attains = |&rule: &usize| levels[selectors[rule] as usize] == degree;
-        let attaining: Vec<usize> = (0..structure.rules).filter(attains).collect();
+    for (atom, &degree) in atoms.iter().enumerate().filter(|(_, degree)| **degree < 1.0) {
+        let attaining = structure.levels(atom).filter(|level| levels[level.index()] == degree);
+        let attaining: Vec<usize> = attaining.map(|level| level.rule).collect();
         for &rule in &attaining {
             uses[rule].decided |= lane;
             if blocked == Some(atom) {

@@ -2,49 +2,62 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use anstyle::{AnsiColor, Style};
-
 use super::{Change, DecidingRule, Explanation, Justification, Leaf, Node, Origin, Reading, Subject, Symbol};
 use crate::possibility::Value;
 
-/// What is written how.
+/// Writes with colours in the alternate form, plainly otherwise.
 struct Palette {
-    value: Style,
-    rule: Style,
-    degree: Style,
-    faint: Style,
+    coloured: bool,
+}
+
+/// What a piece of text is.
+#[derive(Clone, Copy)]
+enum Part {
+    Value,
+    Rule,
+    Degree,
+    Faint,
 }
 
 impl Palette {
-    /// Colours for the alternate form, none otherwise.
     fn of(f: &Formatter<'_>) -> Self {
-        let style = |styled: Style| if f.alternate() { styled } else { Style::new() };
-        Self {
-            value: style(Style::new().bold()),
-            rule: style(AnsiColor::Cyan.on_default()),
-            degree: style(AnsiColor::Yellow.on_default()),
-            faint: style(Style::new().dimmed()),
-        }
+        Self { coloured: f.alternate() }
     }
 
-    fn paint(style: Style, text: impl Display) -> String {
+    #[cfg(feature = "cli")]
+    fn paint(&self, part: Part, text: impl Display) -> String {
+        use anstyle::{AnsiColor, Style};
+        let style = match part {
+            _ if !self.coloured => Style::new(),
+            Part::Value => Style::new().bold(),
+            Part::Rule => AnsiColor::Cyan.on_default(),
+            Part::Degree => AnsiColor::Yellow.on_default(),
+            Part::Faint => Style::new().dimmed(),
+        };
         format!("{style}{text}{style:#}")
     }
 
+    /// Without the command there is no terminal to colour.
+    #[cfg(not(feature = "cli"))]
+    fn paint(&self, _: Part, text: impl Display) -> String {
+        let _ = self.coloured;
+        text.to_string()
+    }
+
     fn value(&self, text: impl Display) -> String {
-        Self::paint(self.value, text)
+        self.paint(Part::Value, text)
     }
 
     fn rule(&self, name: &str) -> String {
-        Self::paint(self.rule, format_args!("\"{name}\""))
+        self.paint(Part::Rule, format_args!("\"{name}\""))
     }
 
     fn degree(&self, degree: f32) -> String {
-        Self::paint(self.degree, Degree(degree))
+        self.paint(Part::Degree, Degree(degree))
     }
 
     fn faint(&self, text: impl Display) -> String {
-        Self::paint(self.faint, text)
+        self.paint(Part::Faint, text)
     }
 }
 

@@ -3,8 +3,9 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Explainer};
-use crate::inference::Source;
 use crate::possibility::{Value, height};
+use crate::program::{Level, Side};
+use crate::rules::Source;
 
 /// Why some values of a derived attribute are possible to the degree they are, no more and no
 /// less: the parts of the cascade that decide it, from rules down to inputs.
@@ -19,6 +20,7 @@ use crate::possibility::{Value, height};
 ///
 /// `{}` shows it as a tree, `{:#}` with colours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Explanation {
     /// The attribute.
     pub attribute: String,
@@ -38,6 +40,7 @@ pub struct Explanation {
 /// The values an explanation is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Subject {
     /// These.
     Is(Vec<Value>),
@@ -47,6 +50,7 @@ pub enum Subject {
 
 /// Values of one attribute that the rules do not tell apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Node {
     /// The attribute.
     pub attribute: String,
@@ -65,6 +69,7 @@ pub struct Node {
 /// Where a degree comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Origin {
     /// It was given.
     Input,
@@ -74,6 +79,7 @@ pub enum Origin {
 
 /// A rule that attains the minimum: it holds the values down to the degree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DecidingRule {
     /// Its name.
     pub rule: String,
@@ -91,6 +97,7 @@ pub struct DecidingRule {
 
 /// A proposition that attains the degree of a premise or of its opposite.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DecidingProposition {
     /// How it was written.
     pub proposition: String,
@@ -190,7 +197,8 @@ impl Explainer<'_> {
     ///     (0..10).map(|i| if i == d { 1.0 } else if i == other { doubt } else { 0.0 }).collect::<Vec<f32>>()
     /// };
     /// let (a1, a2) = (digit(3, 8, 0.2), digit(4, 9, 0.1));
-    /// let explainer = Explainer::new(&engine, &[("a1", &a1), ("a2", &a2)])?;
+    /// let case = engine.cases().possibilities("a1", &a1).possibilities("a2", &a2).build()?;
+    /// let explainer = Explainer::new(&engine, &case)?;
     /// let why = explainer.explain("y1", &2.into())?;
     /// assert_eq!(why.degree, 0.2);
     /// let tree = why.to_string();
@@ -283,7 +291,7 @@ impl Builder<'_, '_> {
         let mut values = self.explainer.values(attribute, element);
         let first = values.by_ref().take(Node::VALUES).cloned().collect();
         let origin = match self.explainer.source(attribute) {
-            Source::Stage(stage) => {
+            Source::RuleSet(stage) => {
                 self.open.push_back((place, stage, element));
                 Origin::Rules(Vec::new())
             }
@@ -296,7 +304,7 @@ impl Builder<'_, '_> {
 
     fn expand(&mut self, node: usize, stage: usize, atom: u32) {
         let mut rules = Vec::new();
-        let degree = self.explainer.trace.atoms[stage][atom as usize];
+        let degree = self.explainer.atoms(stage)[atom as usize];
         for level in self.explainer.deciding(stage, atom) {
             if self.take() {
                 rules.push(self.rule(stage, level, degree));
@@ -307,21 +315,19 @@ impl Builder<'_, '_> {
         self.nodes[node].origin = Origin::Rules(rules);
     }
 
-    fn rule(&mut self, stage: usize, level: usize, degree: f32) -> DecidingRule {
+    fn rule(&mut self, stage: usize, level: Level, degree: f32) -> DecidingRule {
         let explainer = self.explainer;
-        let rule = &explainer.rules(stage)[level / 2];
-        let concludes = level.is_multiple_of(2);
+        let rule = &explainer.rules(stage)[level.rule];
+        let concludes = level.side == Side::Inside;
         let (mut premise, mut more) = (Vec::new(), 0);
         if explainer.premise(stage, level) == degree {
-            for (proposition, &number) in rule.premise().iter().zip(&explainer.stage(stage).premises[level / 2]) {
-                let [holds, fails] = explainer.trace.read[number as usize];
-                if (if concludes { holds } else { fails }) != degree {
-                    continue;
-                }
+            let program = explainer.engine.program();
+            for place in explainer.trace.deciding_propositions(program, stage, level) {
                 if !self.take() {
                     more += 1;
                     continue;
                 }
+                let proposition = &rule.premise()[place];
                 let among = |i: usize| proposition.subset().contains(i) == concludes;
                 let (because, more) = self.nodes(proposition.attribute(), among, degree);
                 let proposition = proposition.text().to_owned();

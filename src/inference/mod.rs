@@ -7,40 +7,44 @@
 //! Marquis 2025).
 //!
 //! ```
-//! use pinesy::inference::{Engine, Parameters};
+//! use pinesy::inference::Engine;
 //! use pinesy::rules::RuleBase;
 //!
-//! let base = RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)])?;
-//! let engine = Engine::new(&base, &Parameters::certain(&base))?;
+//! let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)])?);
 //! let digit = |d: usize| (0..10).map(|i| if i == d { 1.0 } else { 0.1 }).collect::<Vec<f32>>();
-//! let inference = engine.infer(&[("a1", &digit(7)), ("a2", &digit(5))])?;
-//! let y1 = inference.get("y1").unwrap();
+//! let case = engine.cases().possibilities("a1", &digit(7)).possibilities("a2", &digit(5)).build()?;
+//! let y1 = engine.infer(&case)?.get("y1").unwrap();
 //! assert_eq!(y1.decided().unwrap().to_string(), "2");
-//! assert_eq!(y1.necessity_of(&[2]), 0.9);
+//! assert_eq!(y1.necessity_of([2])?, 0.9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answers;
+mod cases;
 mod engine;
-mod lanes;
 mod parameters;
-mod partition;
-mod program;
 mod relation;
-mod trace;
+mod target;
 
-pub use engine::{Batch, BatchInference, Engine, Inference};
+pub use answers::{BatchInference, Inference};
+pub use cases::{Cases, CasesBuilder, Rows};
+pub use engine::Engine;
 pub use parameters::{Parameters, RuleSetParameters};
-pub use partition::Partition;
 pub use relation::Relation;
+pub use target::Target;
 
-pub(crate) use lanes::{LANES, Lane};
-pub(crate) use program::{Program, Scratch, Source, Stage, Structure};
-pub(crate) use trace::Trace;
+pub use crate::program::Partition;
 
-use crate::possibility;
+pub(crate) use cases::KnownTarget;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::possibility::{self, Value};
+use crate::rules;
 
 /// What can be wrong with what an engine is given.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An input attribute without degrees.
@@ -68,25 +72,130 @@ pub enum Error {
     /// Degrees that are none, or too many or few.
     #[error("{0}")]
     Degrees(#[from] possibility::Error),
-    /// One example of a batch.
+    /// Numbers that are no probabilities.
+    #[error("{name}: {source}")]
+    Probabilities {
+        /// The attribute.
+        name: String,
+        /// What is wrong with them.
+        source: possibility::Error,
+    },
+    /// One row of a table.
     #[error("example {row}: {error}")]
-    Example {
+    Row {
         /// Its position, from 0.
         row: usize,
         /// What is wrong with it.
         error: Box<Error>,
     },
-    /// Columns of a batch with different numbers of examples.
-    #[error("{name} has {found} examples: expected {expected} as for the other inputs")]
-    BatchLength {
+    /// A target of one case.
+    #[error("example {row}: target {error}")]
+    Target {
+        /// The case's position, from 0.
+        row: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+    /// A target value that the attribute does not have.
+    #[error("{attribute} has no value {value}: expected one of {domain}")]
+    OutsideDomain {
+        /// The attribute.
+        attribute: String,
+        /// The value.
+        value: Value,
+        /// The attribute's domain.
+        domain: String,
+    },
+    /// A target position that the attribute does not have.
+    #[error("{attribute} at position {position}: expected a position below {len}")]
+    Position {
+        /// The attribute.
+        attribute: String,
+        /// The position given.
+        position: usize,
+        /// Values in the domain.
+        len: usize,
+    },
+    /// Columns of a table with different numbers of cases.
+    #[error("{name} has {found} examples: expected {expected} as the table has so far")]
+    Count {
         /// The attribute.
         name: String,
-        /// Examples found.
+        /// Cases found.
         found: usize,
-        /// Examples expected.
+        /// Cases expected.
         expected: usize,
     },
-    /// Parameters for a rule set that is none, or none for one.
-    #[error("parameters: {0}")]
-    Parameters(String),
+    /// A table of which nothing says how many cases it has.
+    #[error("no column tells the number of cases: expected one, or `count`")]
+    NoCount,
+    /// More or fewer cases than the one asked for.
+    #[error("a table of {0} cases: expected a single one; `row` gives one of many")]
+    OneCase(usize),
+    /// Cases that were made for another rule base than that they are used with.
+    #[error("cases for another rule base: expected cases made for these rules")]
+    OtherRules,
+    /// No parameters for a rule set.
+    #[error("parameters: none for {attribute}: expected s and r of its {rules} rules")]
+    MissingParameters {
+        /// The attribute concluded on.
+        attribute: String,
+        /// Its rules.
+        rules: usize,
+    },
+    /// Parameters for an attribute that no rule concludes on.
+    #[error("parameters: '{0}' has no rules: expected only attributes that rules conclude on")]
+    ParametersOfNoRules(String),
+    /// More or fewer parameters than rules.
+    #[error("parameters: {attribute} has {found} values {symbol}: expected {expected}, one a rule")]
+    ParameterCount {
+        /// The attribute concluded on.
+        attribute: String,
+        /// s or r.
+        symbol: char,
+        /// Parameters found.
+        found: usize,
+        /// Rules.
+        expected: usize,
+    },
+    /// A parameter that is no degree.
+    #[error("parameters: {symbol} of rule {rule} on {attribute} is {degree}: expected a number from 0 to 1")]
+    Parameter {
+        /// The attribute concluded on.
+        attribute: String,
+        /// s or r.
+        symbol: char,
+        /// The rule, counted from 1.
+        rule: usize,
+        /// What was found.
+        degree: f32,
+    },
+    /// An engine that cannot be kept in a file.
+    #[error("the rules were written in Rust: expected rules from a rule file")]
+    NoRuleText,
+    /// The rules of an engine's file.
+    #[error("{0}")]
+    Rules(Arc<rules::Error>),
+    /// A file that cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: Arc<std::io::Error>,
+    },
+    /// A file that holds no engine.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where and what is wrong.
+        reason: Arc<serde_json::Error>,
+    },
+}
+
+impl Error {
+    fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source: Arc::new(source) }
+    }
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::program::{Floors, Program};
 use crate::rules::RuleBase;
 
 /// The parameters s_i and r_i of every rule, by rule set.
@@ -25,48 +26,67 @@ pub struct RuleSetParameters {
     pub r: Vec<f32>,
 }
 
+impl RuleSetParameters {
+    /// Of so many certain rules.
+    pub fn certain(rules: usize) -> Self {
+        Self { s: vec![0.0; rules], r: vec![0.0; rules] }
+    }
+
+    /// From \[s_1, r_1, s_2, …\].
+    pub(crate) fn from_pairs(degrees: &[f32]) -> Self {
+        let side = |first: usize| degrees.iter().copied().skip(first).step_by(2).collect();
+        Self { s: side(0), r: side(1) }
+    }
+
+    fn check(&self, attribute: &str, rules: usize) -> Result<(), Error> {
+        for (symbol, values) in [('s', &self.s), ('r', &self.r)] {
+            if values.len() != rules {
+                return Err(Error::ParameterCount {
+                    attribute: attribute.to_owned(),
+                    symbol,
+                    found: values.len(),
+                    expected: rules,
+                });
+            }
+            if let Some(i) = values.iter().position(|value| !(0.0..=1.0).contains(value)) {
+                return Err(Error::Parameter {
+                    attribute: attribute.to_owned(),
+                    symbol,
+                    rule: i + 1,
+                    degree: values[i],
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Parameters {
     /// All rules certain in both directions: every s and r is 0.
     pub fn certain(base: &RuleBase) -> Self {
-        let zeros = |rules: usize| RuleSetParameters { s: vec![0.0; rules], r: vec![0.0; rules] };
-        let sets = base.rule_sets().iter();
-        Self {
-            parameters: sets.map(|set| (base.conclusion(set).name().to_owned(), zeros(set.rules().len()))).collect(),
-        }
+        let of = |set: &crate::rules::RuleSet| {
+            (base.conclusion(set).name().to_owned(), RuleSetParameters::certain(set.rules().len()))
+        };
+        Self { parameters: base.rule_sets().iter().map(of).collect() }
     }
 
-    /// s and r of every rule set in cascade order, checked.
-    pub(crate) fn flat(&self, base: &RuleBase) -> Result<Vec<RuleSetParameters>, Error> {
-        if let Some(name) =
-            self.parameters.keys().find(|name| !base.rule_sets().iter().any(|set| base.conclusion(set).name() == *name))
-        {
-            return Err(Error::Parameters(format!(
-                "'{name}' has no rules: expected only attributes that rules conclude on"
-            )));
+    /// Checks them and lays them out for a program.
+    pub(crate) fn floors(&self, program: &Program) -> Result<Floors, Error> {
+        let base = &program.base;
+        let mut floors = Floors::certain(program);
+        for (i, set) in base.rule_sets().iter().enumerate() {
+            let (name, rules) = (base.conclusion(set).name(), set.rules().len());
+            let Some(found) = self.parameters.get(name) else {
+                return Err(Error::MissingParameters { attribute: name.to_owned(), rules });
+            };
+            found.check(name, rules)?;
+            floors.set(program, i, &found.s, &found.r);
         }
-        base.rule_sets().iter().map(|set| self.of(base.conclusion(set).name(), set.rules().len())).collect()
-    }
-
-    fn of(&self, name: &str, rules: usize) -> Result<RuleSetParameters, Error> {
-        let found = self
-            .parameters
-            .get(name)
-            .ok_or_else(|| Error::Parameters(format!("none for {name}: expected s and r of its {rules} rules")))?;
-        for (symbol, values) in [("s", &found.s), ("r", &found.r)] {
-            if values.len() != rules {
-                return Err(Error::Parameters(format!(
-                    "{name} has {} values {symbol}: expected {rules}, one a rule",
-                    values.len()
-                )));
-            }
-            if let Some(i) = values.iter().position(|value| !(0.0..=1.0).contains(value)) {
-                return Err(Error::Parameters(format!(
-                    "{symbol} of rule {} on {name} is {}: expected a number from 0 to 1",
-                    i + 1,
-                    values[i]
-                )));
-            }
+        if self.parameters.len() > base.rule_sets().len() {
+            let is_concluded = |name: &String| base.rule_sets().iter().any(|set| base.conclusion(set).name() == name);
+            let other = self.parameters.keys().find(|name| !is_concluded(name)).expect("more than there are rule sets");
+            return Err(Error::ParametersOfNoRules(other.clone()));
         }
-        Ok(found.clone())
+        Ok(floors)
     }
 }

@@ -1,6 +1,6 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
-use super::{Partition, RuleSetParameters, Structure};
+use crate::program::{Partition, Structure};
 use crate::relation::min_max_vector;
 
 /// The matrix relation O = M □ I of one rule set (Farreny & Prade 1992; Baaj & Marquis 2025).
@@ -13,17 +13,16 @@ pub struct Relation {
 }
 
 impl Relation {
-    pub(super) fn new(structure: &Structure, parameters: &RuleSetParameters) -> Self {
+    /// `parameters` are \[s_1, r_1, …\].
+    pub(super) fn new(structure: &Structure, parameters: &[f32]) -> Self {
         let partition = structure.partition.clone();
-        let entry = |(atom, column): (usize, usize)| {
-            let rule = column / 2;
-            match (partition.contains(rule, atom), column % 2) {
-                (true, 0) => parameters.s[rule],
-                (false, 1) => parameters.r[rule],
-                _ => 1.0,
+        let mut matrix = Array2::ones((partition.len(), 2 * structure.rules));
+        for (atom, mut row) in matrix.outer_iter_mut().enumerate() {
+            for level in structure.levels(atom) {
+                row[level.index()] = parameters[level.index()];
             }
-        };
-        Self { matrix: Array2::from_shape_fn((partition.len(), 2 * structure.rules), entry), partition }
+        }
+        Self { matrix, partition }
     }
 
     /// M, one row an atom, two columns a rule.

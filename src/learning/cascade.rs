@@ -1,54 +1,63 @@
 use std::mem;
-use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::rule_set::{Block, Gathered, approximate, distance, solution};
-use super::{Error, Examples, LearningConfig, LearningReport, RuleSetReport};
-use crate::inference::{LANES, Lane, Parameters, Program, RuleSetParameters, Scratch};
+use super::rule_set::{Block, Gathered, approximate, distance, frame, solution};
+use super::{Error, LearningConfig, LearningReport, RuleSetReport};
+use crate::inference::{Cases, Engine, Parameters, RuleSetParameters};
+use crate::program::{Floors, LANES, Program, Runner, Wide};
 
-/// Learns the parameters of every rule set, in cascade order, each from the examples that have a
+/// Learns the parameters of every rule set, in cascade order, each from the cases that have a
 /// target for it and from what the rule sets before it, once learned, infer.
 ///
 /// # Errors
 /// [`Error::NoTarget`] for a rule set without any target, [`Error::Config`] for a setting outside
-/// its range.
-pub fn learn(examples: &Examples, config: &LearningConfig) -> Result<(Parameters, LearningReport), Error> {
+/// its range, [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of
+/// another rule base.
+pub fn learn(
+    engine: &Engine,
+    cases: &Cases,
+    config: &LearningConfig,
+) -> Result<(Parameters, LearningReport), Error> {
     config.check()?;
-    learn_choosing(examples, config.tolerance, |_, _| config.threshold)
+    learn_choosing(engine, cases, config.tolerance, |_, _| config.threshold)
 }
 
 /// [`learn`] with a threshold for each rule set, chosen when it is reached: `choose` gets its
-/// place in the cascade and the least distance of an example by itself.
+/// place in the cascade and the least distance of a case by itself.
 pub(super) fn learn_choosing(
-    examples: &Examples,
+    engine: &Engine,
+    cases: &Cases,
     tolerance: f32,
     mut choose: impl FnMut(usize, f32) -> Option<f32>,
 ) -> Result<(Parameters, LearningReport), Error> {
+    cases.check_base(engine.base())?;
     let start = Instant::now();
-    let program = Arc::clone(examples.engine.program());
+    let program = engine.program();
+    let mut floors = Floors::certain(program);
     let mut parameters = Parameters::default();
     let mut report = LearningReport::default();
-    // Π of every proposition read so far, block by block.
-    let mut read = read_inputs(examples);
-    for (i, stage) in program.stages.iter().enumerate() {
+    let mut cascade = Cascade::new(program, cases);
+    for stage in 0..program.stages.len() {
         let begun = Instant::now();
-        let name = program.base.attributes()[stage.attribute].name();
-        if examples.count(i) == 0 {
+        let structure = program.structure(stage);
+        let name = program.base.conclusion(&program.base.rule_sets()[stage]).name();
+        if cases.target_count(stage) == 0 {
             return Err(Error::NoTarget(name.to_owned()));
         }
-        let mut blocks = blocks(examples, i, &mut read);
-        let threshold = choose(i, least_distance(&blocks));
+        let mut blocks = cascade.blocks(stage);
+        let threshold = choose(stage, least_distance(&blocks));
         let config = LearningConfig { threshold, tolerance };
-        approximate(&stage.structure, &mut blocks, &config);
-        let all = Gathered::of(&stage.structure, &blocks, &config);
-        let distance = distance(&stage.structure, &blocks, &all, &config);
-        let set = solution(&stage.structure, &blocks, distance, &config);
-        conclude(&program, i, &set, &mut read);
+        approximate(structure, &mut blocks, &config);
+        let all = Gathered::of(structure, &blocks, &config);
+        let distance = distance(structure, &blocks, &all, &config);
+        let set = RuleSetParameters::from_pairs(&solution(structure, &blocks, distance, &config));
+        floors.set(program, stage, &set.s, &set.r);
+        cascade.conclude(stage, &floors);
         report.rule_sets.push(RuleSetReport {
             attribute: name.to_owned(),
-            rules: stage.structure.rules,
+            rules: structure.rules,
             examples: all.examples,
             threshold,
             kept: all.kept,
@@ -62,42 +71,54 @@ pub(super) fn learn_choosing(
     Ok((parameters, report))
 }
 
-/// Π of every proposition on the inputs, block by block.
-pub(super) fn read_inputs(examples: &Examples) -> Vec<Vec<[Lane; 2]>> {
-    let program = examples.engine.program();
-    let rows = examples.batch.rows.as_slice().expect("batches are in standard layout");
-    let read = |scratch: &mut Scratch, rows: &[f32]| {
-        program.read_inputs(rows, scratch);
-        scratch.read.clone()
-    };
-    rows.par_chunks(LANES * program.input_width()).map_init(|| program.scratch(), read).collect()
+/// All cases on their way through the cascade, block by block.
+pub(super) struct Cascade<'a> {
+    program: &'a Program,
+    cases: &'a Cases,
+    /// What has been measured of each block so far.
+    measures: Vec<Vec<[Wide; 2]>>,
 }
 
-/// The premises and targets of all examples for one rule set.
-pub(super) fn blocks(examples: &Examples, stage: usize, read: &mut [Vec<[Lane; 2]>]) -> Vec<Block> {
-    let program = examples.engine.program();
-    let set = &program.stages[stage];
-    let block = |scratch: &mut Scratch, (number, read): (usize, &mut Vec<[Lane; 2]>)| {
-        mem::swap(&mut scratch.read, read);
-        set.premises(scratch);
-        mem::swap(&mut scratch.read, read);
-        let (targets, present) = examples.block(stage, number * LANES, &set.structure.partition);
-        Block::new(&set.structure, &scratch.levels, targets, present)
-    };
-    read.par_iter_mut().enumerate().map_init(|| program.scratch(), block).collect()
-}
+impl<'a> Cascade<'a> {
+    /// Measures the inputs.
+    pub fn new(program: &'a Program, cases: &'a Cases) -> Self {
+        let measure = |runner: &mut Runner<'_, Wide>, rows: &[f32]| {
+            runner.inputs(rows);
+            runner.measures.clone()
+        };
+        let width = LANES * program.base.input_width();
+        let blocks = cases.degrees().par_chunks(width);
+        Self { program, cases, measures: blocks.map_init(|| Runner::new(program), measure).collect() }
+    }
 
-/// Infers one rule set for all examples, for the premises of those after it.
-pub(super) fn conclude(program: &Program, stage: usize, parameters: &RuleSetParameters, read: &mut [Vec<[Lane; 2]>]) {
-    let set = &program.stages[stage];
-    let conclude = |scratch: &mut Scratch, read: &mut Vec<[Lane; 2]>| {
-        mem::swap(&mut scratch.read, read);
-        set.premises(scratch);
-        set.conclude(parameters, scratch);
-        set.publish(scratch);
-        mem::swap(&mut scratch.read, read);
-    };
-    read.par_iter_mut().for_each_init(|| program.scratch(), conclude);
+    /// The premises and targets of all cases for one rule set.
+    pub fn blocks(&mut self, stage: usize) -> Vec<Block> {
+        let (program, cases) = (self.program, self.cases);
+        let structure = program.structure(stage);
+        let room = || (Runner::new(program), frame(structure));
+        let block = |(runner, frame): &mut (Runner<'_, Wide>, Vec<Wide>),
+                     (number, measures): (usize, &mut Vec<[Wide; 2]>)| {
+            mem::swap(&mut runner.measures, measures);
+            let (targets, present) = cases.block(stage, number * LANES, &structure.partition);
+            let block = Block::new(structure, runner.premise_degrees(stage), targets, present, frame);
+            mem::swap(&mut runner.measures, measures);
+            block
+        };
+        self.measures.par_iter_mut().enumerate().map_init(room, block).collect()
+    }
+
+    /// Infers one rule set for all cases, for the premises of those after it.
+    pub fn conclude(&mut self, stage: usize, floors: &Floors) {
+        let program = self.program;
+        let conclude = |runner: &mut Runner<'_, Wide>, measures: &mut Vec<[Wide; 2]>| {
+            mem::swap(&mut runner.measures, measures);
+            runner.stage(stage, floors, &mut ());
+            mem::swap(&mut runner.measures, measures);
+        };
+        if !program.stages[stage].propositions.is_empty() {
+            self.measures.par_iter_mut().for_each_init(|| Runner::new(program), conclude);
+        }
+    }
 }
 
 fn least_distance(blocks: &[Block]) -> f32 {

@@ -1,11 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use super::Examples;
-use super::cascade::{blocks, conclude, read_inputs};
-use crate::inference::LANES;
+use super::Error;
+use super::cascade::Cascade;
+use crate::inference::{Cases, Engine};
+use crate::program::LANES;
 
 /// An example whose target contradicts what the rules infer from its inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Conflict {
     /// The example's position, from 0.
     pub example: usize,
@@ -17,6 +19,7 @@ pub struct Conflict {
 
 /// How many examples a threshold keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct KeptExamples {
     /// A distance that occurs among the examples: any threshold above it, and not above the next,
     /// keeps the same.
@@ -27,6 +30,7 @@ pub struct KeptExamples {
 
 /// The conflicts of one rule set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RuleSetConflicts {
     /// The attribute concluded on.
     pub attribute: String,
@@ -37,16 +41,16 @@ pub struct RuleSetConflicts {
     pub conflicts: Vec<Conflict>,
 }
 
-/// Finds the examples that contradict the rules, rule set by rule set in cascade order, with the
-/// parameters of the examples' engine.
+/// Finds the cases that contradict the rules, rule set by rule set in cascade order, with the
+/// engine's parameters.
 ///
 /// A mislabelled example is a conflict of a distance near 1 as soon as its inputs are read with
 /// some certainty, so the list is a list of probable label errors (or of inputs misread).
 ///
 /// ```
 /// use ndarray::array;
-/// use pinesy::inference::Engine;
-/// use pinesy::learning::{Examples, Target, find_conflicts};
+/// use pinesy::inference::{Engine, Target};
+/// use pinesy::learning::find_conflicts;
 /// use pinesy::possibility::{Attribute, Domain};
 /// use pinesy::rules::{Condition, Rule, RuleBase};
 ///
@@ -57,36 +61,41 @@ pub struct RuleSetConflicts {
 ///     .rule(Rule::new("b is a").when(Condition::is("a", 1)).then(Condition::is("b", 1)))
 ///     .build()?;
 /// let inputs = array![[1.0, 0.1], [0.1, 1.0], [0.1, 1.0]];
-/// let labels = [0, 1, 0].map(|label| Some(Target::Value(label))); // the last one is wrong
-/// let examples =
-///     Examples::new(&Engine::certain(&base), &[("a", inputs.view())])?.with_targets("b", labels.to_vec())?;
-/// let worst = &find_conflicts(&examples)[0].conflicts[0];
+/// let labels = [0, 1, 0].map(|label| Some(Target::value(label))); // the last one is wrong
+/// let engine = Engine::certain(&base);
+/// let cases = engine.cases().possibilities("a", &inputs).targets("b", labels).build()?;
+/// let worst = &find_conflicts(&engine, &cases)?[0].conflicts[0];
 /// assert_eq!((worst.example, worst.rule.as_str()), (2, "b is a"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn find_conflicts(examples: &Examples) -> Vec<RuleSetConflicts> {
-    let program = examples.engine.program();
-    let mut read = read_inputs(examples);
+///
+/// # Errors
+/// [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of another rule
+/// base.
+pub fn find_conflicts(engine: &Engine, cases: &Cases) -> Result<Vec<RuleSetConflicts>, Error> {
+    cases.check_base(engine.base())?;
+    let program = engine.program();
+    let mut cascade = Cascade::new(program, cases);
     let mut found = Vec::new();
-    for (i, stage) in program.stages.iter().enumerate() {
-        let rules = program.base.rule_sets()[i].rules();
+    for (stage, set) in program.base.rule_sets().iter().enumerate() {
+        let structure = program.structure(stage);
         let mut distances = Vec::new();
         let mut conflicts = Vec::new();
-        for (number, block) in blocks(examples, i, &mut read).iter().enumerate() {
+        for (number, block) in cascade.blocks(stage).iter().enumerate() {
             for (lane, distance) in block.distances() {
                 distances.push(distance);
                 if distance > 0.0 {
-                    let rule = rules[block.opposing_rule(&stage.structure, lane)].name().to_owned();
+                    let rule = set.rules()[block.opposing_rule(structure, lane)].name().to_owned();
                     conflicts.push(Conflict { example: number * LANES + lane, distance, rule });
                 }
             }
         }
         conflicts.sort_by(|a, b| b.distance.total_cmp(&a.distance).then(a.example.cmp(&b.example)));
-        let attribute = program.base.attributes()[stage.attribute].name().to_owned();
+        let attribute = program.base.conclusion(set).name().to_owned();
         found.push(RuleSetConflicts { attribute, trade_off: trade_off(distances), conflicts });
-        conclude(program, i, examples.engine.stage_parameters(i), &mut read);
+        cascade.conclude(stage, engine.floors());
     }
-    found
+    Ok(found)
 }
 
 fn trade_off(mut distances: Vec<f32>) -> Vec<KeptExamples> {

@@ -13,8 +13,8 @@
 //!
 //! ```
 //! use ndarray::array;
-//! use pinesy::inference::Engine;
-//! use pinesy::learning::{Examples, LearningConfig, Target, learn};
+//! use pinesy::inference::{Engine, Target};
+//! use pinesy::learning::{LearningConfig, learn};
 //! use pinesy::possibility::{Attribute, Domain};
 //! use pinesy::rules::{Condition, Rule, RuleBase};
 //!
@@ -25,9 +25,13 @@
 //!     .build()?;
 //! // A clear sky after which rain was possible to degree 0.4, and a grey one with rain.
 //! let skies = array![[1.0, 0.0], [0.0, 1.0]];
-//! let examples = Examples::new(&Engine::certain(&base), &[("sky", skies.view())])?
-//!     .with_targets("rain", vec![Some(Target::Degrees(vec![1.0, 0.4])), Some(Target::Value(1))])?;
-//! let (parameters, report) = learn(&examples, &LearningConfig::default())?;
+//! let engine = Engine::certain(&base);
+//! let cases = engine
+//!     .cases()
+//!     .possibilities("sky", &skies)
+//!     .targets("rain", [Some(Target::Degrees(vec![1.0, 0.4])), Some(Target::value("yes"))])
+//!     .build()?;
+//! let (parameters, report) = learn(&engine, &cases, &LearningConfig::default())?;
 //! assert_eq!(parameters.parameters["rain"].s, [0.4]);
 //! assert_eq!(parameters.parameters["rain"].r, [0.0]);
 //! assert_eq!(report.rule_sets[0].chebyshev_distance, 0.0);
@@ -36,7 +40,6 @@
 
 mod cascade;
 mod conflicts;
-mod examples;
 mod report;
 mod rule_set;
 mod search;
@@ -44,14 +47,13 @@ mod stream;
 
 pub use cascade::learn;
 pub use conflicts::{Conflict, KeptExamples, RuleSetConflicts, find_conflicts};
-pub use examples::{Examples, Target};
 pub use report::{LearningReport, RuleSetReport};
-pub use search::{SearchReport, ThresholdGrid, ThresholdSearch, Trial, score, search_thresholds};
-pub use stream::{PartialRuleSet, learn_streamed};
+pub use search::{GroupEnd, SearchReport, SearchStop, ThresholdGrid, ThresholdSearch, Trial, score, search_thresholds};
+pub use stream::{PartialRuleSets, learn_streamed};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{inference, possibility};
+use crate::inference;
 
 /// How parameters are learned.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -79,59 +81,39 @@ impl LearningConfig {
 
     fn check(&self) -> Result<(), Error> {
         if self.threshold.is_some_and(|threshold| threshold.is_nan() || threshold <= 0.0) {
-            return Err(Error::Config("threshold", "a number above 0"));
+            return Err(Error::Config { setting: "threshold", expected: "a number above 0" });
         }
         if !(0.0..1.0).contains(&self.tolerance) {
-            return Err(Error::Config("tolerance", "a number from 0 to below 1"));
+            return Err(Error::Config { setting: "tolerance", expected: "a number from 0 to below 1" });
         }
         Ok(())
     }
 }
 
-/// What can be wrong with examples or settings.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+/// What can be wrong with cases or settings.
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Inputs of the examples.
+    /// The cases, or an attribute that no rule concludes on.
     #[error(transparent)]
     Inference(#[from] inference::Error),
-    /// A target that is no distribution over the attribute.
-    #[error("example {row}: target {error}")]
-    Degrees {
-        /// The example's position, from 0.
-        row: usize,
-        /// What is wrong.
-        error: possibility::Error,
-    },
-    /// A target value that the attribute does not have.
-    #[error("example {row}: target {attribute} at position {position}: expected a position below {len}")]
-    Position {
-        /// The example's position, from 0.
-        row: usize,
-        /// The attribute.
-        attribute: String,
-        /// The position given.
-        position: usize,
-        /// Values in the domain.
-        len: usize,
-    },
-    /// Targets for more or fewer examples than there are.
-    #[error("{found} targets for {attribute}: expected {expected}, one an example")]
-    TargetCount {
-        /// The attribute.
-        attribute: String,
-        /// Targets given.
-        found: usize,
-        /// Examples.
-        expected: usize,
-    },
-    /// A rule set for which no example has a target.
+    /// A rule set for which no case has a target.
     #[error("no example has a target for {0}: expected at least one")]
     NoTarget(String),
-    /// Examples that belong to another rule base than those they are used with.
-    #[error("examples for another rule base: expected the same rules")]
-    OtherRules,
     /// A setting outside its range.
-    #[error("{0}: expected {1}")]
-    Config(&'static str, &'static str),
+    #[error("{setting}: expected {expected}")]
+    Config {
+        /// Which.
+        setting: &'static str,
+        /// Its range.
+        expected: &'static str,
+    },
+    /// A partial state of other rules, parameters, rule sets or settings.
+    #[error("a partial state of {found}: expected one of {expected}")]
+    OtherState {
+        /// What it is of.
+        found: String,
+        /// What it must be of.
+        expected: String,
+    },
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What learning did, rule set by rule set in cascade order. Prints as a table.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LearningReport {
     /// One entry a rule set.
     pub rule_sets: Vec<RuleSetReport>,
@@ -13,6 +14,7 @@ pub struct LearningReport {
 
 /// What learning did for one rule set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RuleSetReport {
     /// The attribute concluded on.
     pub attribute: String,

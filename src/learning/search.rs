@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use super::cascade::learn_choosing;
-use super::{Error, Examples, LearningReport, Target};
-use crate::inference::{Engine, Parameters};
+use super::{Error, LearningReport};
+use crate::inference::{Cases, Engine, KnownTarget, Parameters};
 use crate::possibility::decide;
 
 /// The thresholds a search tries: (i/steps)^power · (1 + margin) for i = 1 … steps.
@@ -63,13 +64,16 @@ impl ThresholdSearch {
             || !(0.0..=1.0).contains(&margin)
             || margin == 0.0
         {
-            return Err(Error::Config(
-                "grid",
-                "1 to 100000 steps, a power from 1 to 100, a margin above 0 and at most 1",
-            ));
+            return Err(Error::Config {
+                setting: "grid",
+                expected: "1 to 100000 steps, a power from 1 to 100, a margin above 0 and at most 1",
+            });
         }
         if self.min_improvement.is_nan() || self.min_improvement < 0.0 || self.patience == 0 {
-            return Err(Error::Config("search", "a least improvement from 0 up and a patience of at least 1"));
+            return Err(Error::Config {
+                setting: "search",
+                expected: "a least improvement from 0 up and a patience of at least 1",
+            });
         }
         Ok(())
     }
@@ -77,6 +81,7 @@ impl ThresholdSearch {
 
 /// One attempt of a threshold search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Trial {
     /// The group whose threshold was tried; none for the first attempt.
     pub group: Option<String>,
@@ -86,8 +91,31 @@ pub struct Trial {
     pub accuracy: f64,
 }
 
+/// Why a threshold search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SearchStop {
+    /// Every group's search came to its end.
+    Completed,
+    /// The observer stopped it; what was best until then is returned.
+    Interrupted,
+}
+
+/// Why the search for one group's threshold ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GroupEnd {
+    /// As many trials without gain as [`ThresholdSearch::patience`] says.
+    Patience,
+    /// The last threshold of the grid was reached.
+    EndOfGrid,
+}
+
 /// What a threshold search did. Prints as a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SearchReport {
     /// All attempts in order.
     pub trials: Vec<Trial>,
@@ -95,6 +123,10 @@ pub struct SearchReport {
     pub thresholds: BTreeMap<String, f32>,
     /// The validation accuracy they give.
     pub accuracy: f64,
+    /// Why the search ended.
+    pub stop: SearchStop,
+    /// Why it ended for each group that it came to.
+    pub group_ends: BTreeMap<String, GroupEnd>,
     /// The learning with these thresholds.
     pub learning: LearningReport,
 }
@@ -116,23 +148,21 @@ fn group(attribute: &str) -> &str {
     if stem.is_empty() { attribute } else { stem }
 }
 
-/// Learns with thresholds chosen on validation examples; `observe` sees every trial as it ends.
+/// Learns with thresholds chosen on validation cases; `observe` sees every trial as it ends, and
+/// may stop the search.
 ///
 /// # Errors
-/// As [`learn`](super::learn) and [`score`]; [`Error::OtherRules`] if the validation examples
-/// were made for other rules.
+/// As [`learn`](super::learn) and [`score`].
 pub fn search_thresholds(
-    train: &Examples,
-    validation: &Examples,
+    engine: &Engine,
+    train: &Cases,
+    validation: &Cases,
     tolerance: f32,
     search: &ThresholdSearch,
-    mut observe: impl FnMut(&Trial),
+    mut observe: impl FnMut(&Trial) -> ControlFlow<()>,
 ) -> Result<(Parameters, SearchReport), Error> {
     search.check()?;
-    if train.engine.base() != validation.engine.base() {
-        return Err(Error::OtherRules);
-    }
-    let base = train.engine.base();
+    let base = engine.base();
     let grid = search.grid.values();
     let group_of: Vec<&str> = base.rule_sets().iter().map(|set| group(base.conclusion(set).name())).collect();
     let mut order: Vec<&str> = Vec::new();
@@ -145,29 +175,29 @@ pub fn search_thresholds(
     let mut at: BTreeMap<&str, usize> = order.iter().map(|name| (*name, 0)).collect();
     let named = |at: &BTreeMap<&str, usize>| at.iter().map(|(name, i)| ((*name).to_owned(), grid[*i])).collect();
     // A group's threshold rises from rule set to rule set until each keeps an example.
-    let first = learn_choosing(train, tolerance, |stage, least| {
+    let first = learn_choosing(engine, train, tolerance, |stage, least| {
         let position = at.get_mut(group_of[stage]).expect("every set has a group");
         *position = (*position).max(grid.partition_point(|&threshold| threshold <= least).min(grid.len() - 1));
         Some(grid[*position])
     })?;
-    let accuracy_of = |parameters: &Parameters| {
-        let engine = validation.engine.with_parameters(parameters).expect("parameters of the same rules");
-        score(&engine, validation)
-    };
+    let accuracy_of = |parameters: &Parameters| score(&engine.with_parameters(parameters)?, validation);
     let mut best = accuracy_of(&first.0)?;
     let mut trials = Vec::new();
     let mut record = |trial: Trial| {
-        observe(&trial);
+        let flow = observe(&trial);
         trials.push(trial);
+        flow
     };
-    record(Trial { group: None, thresholds: named(&at), accuracy: best });
+    let mut flow = record(Trial { group: None, thresholds: named(&at), accuracy: best });
+    let mut group_ends = BTreeMap::new();
     for name in order {
         let (mut tried, mut failures) = (at.clone(), 0);
-        while failures < search.patience && tried[name] + 1 < grid.len() {
+        while flow.is_continue() && failures < search.patience && tried[name] + 1 < grid.len() {
             *tried.get_mut(name).expect("a group") += 1;
-            let (parameters, _) = learn_choosing(train, tolerance, |stage, _| Some(grid[tried[group_of[stage]]]))?;
+            let (parameters, _) =
+                learn_choosing(engine, train, tolerance, |stage, _| Some(grid[tried[group_of[stage]]]))?;
             let accuracy = accuracy_of(&parameters)?;
-            record(Trial { group: Some(name.to_owned()), thresholds: named(&tried), accuracy });
+            flow = record(Trial { group: Some(name.to_owned()), thresholds: named(&tried), accuracy });
             if accuracy >= best + search.min_improvement && accuracy > best {
                 (best, failures) = (accuracy, 0);
                 at.clone_from(&tried);
@@ -175,37 +205,42 @@ pub fn search_thresholds(
                 failures += 1;
             }
         }
+        if flow.is_break() {
+            break;
+        }
+        let end = if failures < search.patience { GroupEnd::EndOfGrid } else { GroupEnd::Patience };
+        group_ends.insert(name.to_owned(), end);
     }
-    let (parameters, learning) = learn_choosing(train, tolerance, |stage, _| Some(grid[at[group_of[stage]]]))?;
-    Ok((parameters, SearchReport { trials, thresholds: named(&at), accuracy: best, learning }))
+    let (parameters, learning) =
+        learn_choosing(engine, train, tolerance, |stage, _| Some(grid[at[group_of[stage]]]))?;
+    let stop = if flow.is_break() { SearchStop::Interrupted } else { SearchStop::Completed };
+    Ok((parameters, SearchReport { trials, thresholds: named(&at), accuracy: best, stop, group_ends, learning }))
 }
 
-/// The share of examples of which every final attribute (concluded on, read by no rule) that has
+/// The share of cases of which every final attribute (concluded on, read by no rule) that has
 /// a crisp target is decided uniquely and rightly.
 ///
 /// # Errors
-/// [`Error::NoTarget`] if no example has a crisp target for a final attribute,
-/// [`Error::OtherRules`] if the examples were made for other rules than the engine's.
-pub fn score(engine: &Engine, examples: &Examples) -> Result<f64, Error> {
-    let base = engine.base();
-    if base != examples.engine.base() {
-        return Err(Error::OtherRules);
-    }
-    let names: Vec<&str> = base.outputs().map(|attribute| attribute.name()).collect();
+/// [`Error::NoTarget`] if no case has a crisp target for a final attribute,
+/// [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of another rule
+/// base.
+pub fn score(engine: &Engine, cases: &Cases) -> Result<f64, Error> {
+    let names: Vec<&str> = engine.base().outputs().map(|attribute| attribute.name()).collect();
     let last = names.iter().map(|name| engine.stage(name)).collect::<Result<Vec<usize>, _>>()?;
-    let inferred = engine.infer_batch(&examples.batch, &names)?;
+    let inferred = engine.infer_batch(cases, &names)?;
+    let columns: Vec<_> = names.iter().map(|name| inferred.get(name).expect("asked for")).collect();
     let (mut judged, mut right) = (0, 0);
-    for example in 0..examples.len() {
-        let verdict = |(stage, name): (&usize, &&str)| match examples.target(*stage, example)? {
-            Target::Value(position) => {
-                let degrees = inferred.get(name).expect("asked for").row(example).to_vec();
-                Some(decide(&degrees).unique() == Some(*position))
+    for case in 0..cases.len() {
+        let verdict = |(stage, column): (&usize, &ndarray::ArrayView2<'_, f32>)| match cases.target(*stage, case)? {
+            KnownTarget::Position(position) => {
+                let row = column.row(case);
+                Some(decide(row.as_slice().expect("a row lies together")).position() == Some(position))
             }
-            Target::Degrees(_) => None,
+            KnownTarget::Degrees(_) => None,
         };
-        let verdicts: Vec<bool> = last.iter().zip(&names).filter_map(verdict).collect();
-        judged += usize::from(!verdicts.is_empty());
-        right += usize::from(!verdicts.is_empty() && verdicts.iter().all(|&right| right));
+        let mut verdicts = last.iter().zip(&columns).filter_map(verdict).peekable();
+        judged += usize::from(verdicts.peek().is_some());
+        right += usize::from(verdicts.peek().is_some() && verdicts.all(|right| right));
     }
     if judged == 0 {
         return Err(Error::NoTarget(names.join(", ")));

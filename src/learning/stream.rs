@@ -2,104 +2,190 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::cascade::{blocks, conclude, read_inputs};
-use super::rule_set::{Block, Gathered, approximate, distance, solution};
-use super::{Error, Examples, LearningConfig, LearningReport, RuleSetReport};
-use crate::inference::{Engine, Parameters, RuleSetParameters};
+use super::cascade::Cascade;
+use super::rule_set::{Block, Gathered, approximate, distance, raise, solution};
+use super::{Error, LearningConfig, LearningReport, RuleSetReport};
+use crate::inference::{Cases, Engine, Parameters, RuleSetParameters};
+use crate::program::Structure;
+use crate::rules::Fingerprint;
 
-/// What one rule set has gathered from some of the examples: the mergeable state of learning.
+/// What some rule sets have gathered from some of the cases: the mergeable state of learning.
 ///
-/// Learning a rule set is three rounds over the shards of the examples, each a map and a
-/// reduction, so that shards may be spread over threads or machines:
+/// Rule sets that do not depend on each other, such as all of one depth of the cascade
+/// ([`RuleBase::rule_sets_by_depth`](crate::rules::RuleBase::rule_sets_by_depth)), are learned
+/// together. That takes three rounds over the shards of the cases, each a map and a reduction, so
+/// that shards may be spread over threads or machines:
 ///
-/// 1. [`PartialRuleSet::gather`] each shard, [`merge`](Self::merge) all;
-/// 2. [`distance`](Self::distance) of each shard in the merged state, take the greatest: ∇;
-/// 3. [`solution`](Self::solution) of each shard for that ∇, take the greatest s and r.
+/// 1. [`PartialRuleSets::gather`] each shard, [`merge`](Self::merge) all;
+/// 2. [`distances`](Self::distances) of each shard in the merged state, take the greatest: ∇;
+/// 3. [`solutions`](Self::solutions) of each shard for these ∇, take the greatest s and r.
 ///
 /// Merging is associative and commutative; its envelopes are idempotent as well, its counts of
-/// examples of course are not. The outcome is that of [`learn`](super::learn), bit for bit,
-/// however the examples were spread. [`learn_streamed`] does all this for every rule set.
+/// cases of course are not. The outcome is that of [`learn`](super::learn), bit for bit, however
+/// the cases were spread. [`learn_streamed`] does all this for every rule set.
+///
+/// A state knows which rules, with which parameters, it was gathered with, and is refused
+/// elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PartialRuleSet {
-    stage: usize,
+pub struct PartialRuleSets {
+    engine: Fingerprint,
     config: LearningConfig,
+    sets: Vec<PartialRuleSet>,
+}
+
+/// What one of them has gathered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PartialRuleSet {
+    attribute: String,
     gathered: Gathered,
 }
 
-impl PartialRuleSet {
-    /// Gathers one shard for the rules on `attribute`. The engine's parameters are those learned
-    /// for the rule sets before it.
+impl PartialRuleSets {
+    /// Gathers one shard for the rules on some attributes. The engine's parameters are those
+    /// learned for the rule sets before them.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::OtherRules`] if the examples were made for other rules;
-    /// [`inference::Error::UnknownDerived`](crate::inference::Error::UnknownDerived).
-    pub fn gather(engine: &Engine, attribute: &str, shard: &Examples, config: &LearningConfig) -> Result<Self, Error> {
+    /// [`Error::Config`]; [`inference::Error`](crate::inference::Error) for a name that no rule
+    /// concludes on, or cases of another rule base.
+    pub fn gather(
+        engine: &Engine,
+        attributes: &[&str],
+        shard: &Cases,
+        config: &LearningConfig,
+    ) -> Result<Self, Error> {
+        let mut state = Self::new(engine, attributes, config)?;
+        let stages = state.stages(engine)?;
+        let gather = |i: usize, structure: &Structure, blocks: &[Block]| {
+            state.sets[i].gathered = Gathered::of(structure, blocks, config);
+        };
+        for_each_set(engine, &stages, shard, config, gather)?;
+        Ok(state)
+    }
+
+    /// Nothing gathered yet.
+    fn new(engine: &Engine, attributes: &[&str], config: &LearningConfig) -> Result<Self, Error> {
         config.check()?;
-        let stage = engine.stage(attribute)?;
-        let structure = &engine.program().stages[stage].structure;
-        let blocks = approximated_blocks(engine, stage, shard, config)?;
-        Ok(Self { stage, config: *config, gathered: Gathered::of(structure, &blocks, config) })
+        let set = |attribute: &&str| {
+            let rules = engine.program().structure(engine.stage(attribute)?).rules;
+            Ok(PartialRuleSet { attribute: (*attribute).to_owned(), gathered: Gathered::new(rules) })
+        };
+        let sets = attributes.iter().map(set).collect::<Result<_, Error>>()?;
+        Ok(Self { engine: engine.fingerprint(), config: *config, sets })
     }
 
     /// Takes in all that `other` has gathered.
     ///
-    /// # Panics
-    /// If the two are of different rule sets or settings.
-    pub fn merge(&mut self, other: &Self) {
-        assert_eq!((self.stage, self.config), (other.stage, other.config), "states of one rule set and setting");
-        self.gathered.merge(&other.gathered);
+    /// # Errors
+    /// [`Error::OtherState`] if the two are of different rules, parameters, rule sets or settings;
+    /// nothing is taken in then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        let columns = |state: &Self| state.sets.iter().map(|set| set.gathered.envelopes.len()).collect::<Vec<_>>();
+        if (self.describe(), self.config, columns(self)) != (other.describe(), other.config, columns(other)) {
+            return Err(Error::OtherState { found: other.describe(), expected: self.describe() });
+        }
+        for (into, from) in self.sets.iter_mut().zip(&other.sets) {
+            into.gathered.merge(&from.gathered);
+        }
+        Ok(())
     }
 
-    /// The number of examples kept so far.
-    pub fn kept(&self) -> usize {
-        self.gathered.kept
+    /// The attributes concluded on.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.sets.iter().map(|set| set.attribute.as_str())
     }
 
-    /// The greatest ∇_i of a shard's rows in the system of everything gathered.
+    /// The number of cases kept so far, rule set by rule set.
+    pub fn kept(&self) -> impl Iterator<Item = usize> {
+        self.sets.iter().map(|set| set.gathered.kept)
+    }
+
+    /// For each rule set, the greatest ∇_i of a shard's rows in the system of everything gathered.
     ///
     /// # Errors
-    /// As [`Self::gather`].
-    pub fn distance(&self, engine: &Engine, shard: &Examples) -> Result<f32, Error> {
-        let blocks = approximated_blocks(engine, self.stage, shard, &self.config)?;
-        Ok(distance(&engine.program().stages[self.stage].structure, &blocks, &self.gathered, &self.config))
+    /// [`Error::OtherState`] for another engine than that it was gathered with, or as
+    /// [`Self::gather`].
+    pub fn distances(&self, engine: &Engine, shard: &Cases) -> Result<Vec<f32>, Error> {
+        let stages = self.stages(engine)?;
+        let mut distances = Vec::new();
+        for_each_set(engine, &stages, shard, &self.config, |i, structure, blocks| {
+            distances.push(distance(structure, blocks, &self.sets[i].gathered, &self.config));
+        })?;
+        Ok(distances)
     }
 
-    /// The least s and r that a shard asks for, given ∇.
+    /// For each rule set, the least s and r that a shard asks for, given its ∇.
     ///
     /// # Errors
-    /// As [`Self::gather`].
-    pub fn solution(
+    /// As [`Self::distances`]; [`Error::OtherState`] for more or fewer distances than rule sets.
+    pub fn solutions(
         &self,
         engine: &Engine,
-        shard: &Examples,
-        chebyshev_distance: f32,
-    ) -> Result<RuleSetParameters, Error> {
-        let blocks = approximated_blocks(engine, self.stage, shard, &self.config)?;
-        Ok(solution(&engine.program().stages[self.stage].structure, &blocks, chebyshev_distance, &self.config))
+        shard: &Cases,
+        chebyshev_distances: &[f32],
+    ) -> Result<Vec<RuleSetParameters>, Error> {
+        let stages = self.stages(engine)?;
+        if chebyshev_distances.len() != stages.len() {
+            let found = format!("{} distances", chebyshev_distances.len());
+            return Err(Error::OtherState { found, expected: self.describe() });
+        }
+        let mut solutions = Vec::new();
+        for_each_set(engine, &stages, shard, &self.config, |i, structure, blocks| {
+            let x = solution(structure, blocks, chebyshev_distances[i], &self.config);
+            solutions.push(RuleSetParameters::from_pairs(&x));
+        })?;
+        Ok(solutions)
+    }
+
+    /// The stages of the rule sets, once the state is known to belong to the engine.
+    fn stages(&self, engine: &Engine) -> Result<Vec<usize>, Error> {
+        let other = |found: String| Error::OtherState { found, expected: self.describe() };
+        if engine.fingerprint() != self.engine {
+            return Err(other(format!("engine {}", engine.fingerprint())));
+        }
+        let stage = |set: &PartialRuleSet| {
+            let stage = engine.stage(&set.attribute)?;
+            let columns = 2 * engine.program().structure(stage).rules;
+            if set.gathered.envelopes.len() != columns {
+                return Err(other(format!("{columns} columns of {}", set.attribute)));
+            }
+            Ok(stage)
+        };
+        self.sets.iter().map(stage).collect()
+    }
+
+    fn describe(&self) -> String {
+        let attributes: Vec<&str> = self.attributes().collect();
+        format!("rule sets {} with engine {} and {:?}", attributes.join(", "), self.engine, self.config)
     }
 }
 
-fn approximated_blocks(
+/// Runs a shard up to some stages, that do not depend on each other, and hands on the blocks of
+/// each, in their order.
+fn for_each_set(
     engine: &Engine,
-    stage: usize,
-    shard: &Examples,
+    stages: &[usize],
+    shard: &Cases,
     config: &LearningConfig,
-) -> Result<Vec<Block>, Error> {
-    if engine.base() != shard.engine.base() {
-        return Err(Error::OtherRules);
-    }
+    mut act: impl FnMut(usize, &Structure, &[Block]),
+) -> Result<(), Error> {
+    shard.check_base(engine.base())?;
     let program = engine.program();
-    let mut read = read_inputs(shard);
-    for earlier in 0..stage {
-        conclude(program, earlier, engine.stage_parameters(earlier), &mut read);
+    let cone = program.cone(stages);
+    let mut cascade = Cascade::new(program, shard);
+    for stage in (0..cone.len()).filter(|&stage| cone[stage] && !stages.contains(&stage)) {
+        cascade.conclude(stage, engine.floors());
     }
-    let mut blocks = blocks(shard, stage, &mut read);
-    approximate(&program.stages[stage].structure, &mut blocks, config);
-    Ok(blocks)
+    for (i, &stage) in stages.iter().enumerate() {
+        let structure = program.structure(stage);
+        let mut blocks = cascade.blocks(stage);
+        approximate(structure, &mut blocks, config);
+        act(i, structure, &blocks);
+    }
+    Ok(())
 }
 
-/// [`learn`](super::learn) from examples that need not be in memory at once: `shards` is called
-/// three times a rule set and must give the same examples each time, cut as it likes.
+/// [`learn`](super::learn) from cases that need not be in memory at once: `shards` is called three
+/// times for each depth of the cascade and must give the same cases each time, cut as it likes.
 ///
 /// # Errors
 /// As [`learn`](super::learn), or whatever error a shard brings.
@@ -109,52 +195,53 @@ pub fn learn_streamed<I, E>(
     config: &LearningConfig,
 ) -> Result<(Parameters, LearningReport), E>
 where
-    I: IntoIterator<Item = Result<Examples, E>>,
+    I: IntoIterator<Item = Result<Cases, E>>,
     E: From<Error>,
 {
     config.check()?;
     let start = Instant::now();
-    let mut parameters = Parameters::certain(engine.base());
-    let mut report = LearningReport::default();
-    for (stage, set) in engine.base().rule_sets().iter().enumerate() {
+    let base = engine.base();
+    let mut parameters = Parameters::certain(base);
+    let mut reports: Vec<Option<RuleSetReport>> = vec![None; base.rule_sets().len()];
+    for sets in base.rule_sets_by_depth() {
         let begun = Instant::now();
-        let attribute = engine.base().conclusion(set).name();
+        let attributes: Vec<&str> = sets.iter().map(|set| base.conclusion(set).name()).collect();
         let engine = engine.with_parameters(&parameters).map_err(Error::from)?;
-        let structure = &engine.program().stages[stage].structure;
-        let mut state = PartialRuleSet { stage, config: *config, gathered: Gathered::new(structure) };
+        let mut state = PartialRuleSets::new(&engine, &attributes, config)?;
         for shard in shards() {
-            state.merge(&PartialRuleSet::gather(&engine, attribute, &shard?, config)?);
+            state.merge(&PartialRuleSets::gather(&engine, &attributes, &shard?, config)?)?;
         }
-        if state.gathered.examples == 0 {
-            return Err(Error::NoTarget(attribute.to_owned()).into());
+        if let Some(empty) = state.sets.iter().find(|set| set.gathered.examples == 0) {
+            return Err(Error::NoTarget(empty.attribute.clone()).into());
         }
-        let mut greatest = 0.0f32;
+        let mut distances = vec![0.0; attributes.len()];
         for shard in shards() {
-            greatest = greatest.max(state.distance(&engine, &shard?)?);
+            raise(&mut distances, &state.distances(&engine, &shard?)?);
         }
-        let learned = parameters.parameters.get_mut(attribute).expect("a rule set");
         for shard in shards() {
-            let asked = state.solution(&engine, &shard?, greatest)?;
-            raise(&mut learned.s, &asked.s);
-            raise(&mut learned.r, &asked.r);
+            let asked = state.solutions(&engine, &shard?, &distances)?;
+            for (attribute, asked) in attributes.iter().zip(asked) {
+                let learned = parameters.parameters.get_mut(*attribute).expect("a rule set");
+                raise(&mut learned.s, &asked.s);
+                raise(&mut learned.r, &asked.r);
+            }
         }
-        report.rule_sets.push(RuleSetReport {
-            attribute: attribute.to_owned(),
-            rules: set.rules().len(),
-            examples: state.gathered.examples,
-            threshold: config.threshold,
-            kept: state.gathered.kept,
-            worst_example: state.gathered.worst_example,
-            chebyshev_distance: greatest,
-            seconds: begun.elapsed().as_secs_f64(),
-        });
+        let seconds = begun.elapsed().as_secs_f64();
+        for ((set, PartialRuleSet { attribute, gathered }), distance) in sets.iter().zip(state.sets).zip(distances) {
+            let stage = engine.stage(&attribute).map_err(Error::from)?;
+            reports[stage] = Some(RuleSetReport {
+                attribute,
+                rules: set.rules().len(),
+                examples: gathered.examples,
+                threshold: config.threshold,
+                kept: gathered.kept,
+                worst_example: gathered.worst_example,
+                chebyshev_distance: distance,
+                // Sets of one depth share their rounds.
+                seconds: seconds / attributes.len() as f64,
+            });
+        }
     }
-    report.seconds = start.elapsed().as_secs_f64();
-    Ok((parameters, report))
-}
-
-fn raise(values: &mut [f32], to: &[f32]) {
-    for (value, &to) in values.iter_mut().zip(to) {
-        *value = value.max(to);
-    }
+    let rule_sets = reports.into_iter().map(|report| report.expect("every set has a depth")).collect();
+    Ok((parameters, LearningReport { rule_sets, seconds: start.elapsed().as_secs_f64() }))
 }

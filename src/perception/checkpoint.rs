@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as PackedTensor;
 use burn::tensor::{Bytes, DType, Device, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Network, NetworkConfig, OpenDevice};
+use super::{Error, Network, NetworkConfig, OpenDevice, TrainingConfig};
 use crate::whole_file;
 
 /// Named f32 tensors, detached from any device.
@@ -64,41 +64,50 @@ impl Weights {
         Self(self.0.iter().filter_map(strip).collect())
     }
 
-    /// A network of these weights; `Err` says which tensor does not fit and how.
-    pub(super) fn network(&self, config: &NetworkConfig, device: &Device) -> Result<Network, String> {
+    /// A network of these weights, if each tensor fits.
+    pub(super) fn network(&self, config: &NetworkConfig, device: &Device) -> Result<Network, CheckpointFault> {
         let mut network = config.init(device);
         let expected = Self::of(&network);
         for (name, weight) in &expected.0 {
             match self.0.get(name) {
-                None => return Err(format!("tensor {name} is missing: expected one of shape {:?}", weight.shape)),
+                None => {
+                    return Err(CheckpointFault::MissingTensor { tensor: name.clone(), shape: weight.shape.clone() });
+                }
                 Some(found) if found.shape != weight.shape => {
-                    return Err(format!("tensor {name} has shape {:?}: expected {:?}", found.shape, weight.shape));
+                    return Err(CheckpointFault::TensorShape {
+                        tensor: name.clone(),
+                        found: found.shape.clone(),
+                        expected: weight.shape.clone(),
+                    });
                 }
                 Some(_) => {}
             }
         }
         if let Some(name) = self.0.keys().find(|name| !expected.0.contains_key(*name)) {
-            return Err(format!("tensor {name} is unknown: expected only {}", names(&expected)));
+            let expected = expected.0.into_keys().collect();
+            return Err(CheckpointFault::UnknownTensor { tensor: name.clone(), expected });
         }
         let tensors = self.0.iter().map(|(name, weight)| {
             let bytes = Bytes::from_bytes_vec(to_bytes(&weight.values));
             PackedTensor::new(name.clone(), DType::F32, weight.shape.clone(), None, bytes)
         });
         let result = network.apply(tensors.collect(), None, None, false);
-        if result.is_success() { Ok(network) } else { Err(format!("{:?}", result.errors)) }
+        assert!(result.is_success(), "names and shapes are those expected: {:?}", result.errors);
+        Ok(network)
     }
-}
-
-fn names(weights: &Weights) -> String {
-    weights.0.keys().cloned().collect::<Vec<_>>().join(", ")
 }
 
 fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
+fn to_json(info: &impl Serialize) -> String {
+    serde_json::to_string(info).expect("plain data")
+}
+
 /// What a checkpoint says of itself, kept as JSON under the metadata key `pinesy`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CheckpointInfo {
     /// Version of the layout, now 1.
     pub version: u32,
@@ -109,7 +118,77 @@ pub struct CheckpointInfo {
     /// Share of the validation images read rightly, by which these weights were chosen.
     pub validation_accuracy: f64,
     /// How they were trained.
-    pub training: super::TrainingConfig,
+    pub training: TrainingConfig,
+}
+
+/// What can be wrong with a checkpoint, or with the state of a training.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointFault {
+    /// It is no safetensors file.
+    #[error("expected a safetensors file ({0})")]
+    NotSafetensors(#[source] SafeTensorError),
+    /// A safetensors file that does not say how it came about.
+    #[error("no metadata entry '{METADATA_KEY}': expected a checkpoint of this program")]
+    NoMetadata,
+    /// The metadata are not what was expected.
+    #[error("metadata entry '{METADATA_KEY}': {0}")]
+    Metadata(#[source] serde_json::Error),
+    /// A tensor of other numbers than f32.
+    #[error("tensor {tensor} is {found:?}: expected F32")]
+    TensorType {
+        /// Its name.
+        tensor: String,
+        /// Its type of number.
+        found: Dtype,
+    },
+    /// An infinite weight, or one that is no number.
+    #[error("tensor {tensor} holds {value} at position {position}: expected finite numbers")]
+    NotFinite {
+        /// The tensor's name.
+        tensor: String,
+        /// The weight's position in it, from 0.
+        position: usize,
+        /// The weight.
+        value: f32,
+    },
+    /// A tensor of the network that is not there.
+    #[error("tensor {tensor} is missing: expected one of shape {shape:?}")]
+    MissingTensor {
+        /// Its name.
+        tensor: String,
+        /// The shape it should have.
+        shape: Vec<usize>,
+    },
+    /// A tensor of another shape than in the network.
+    #[error("tensor {tensor} has shape {found:?}: expected {expected:?}")]
+    TensorShape {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape it should have.
+        expected: Vec<usize>,
+    },
+    /// A tensor that the network does not have.
+    #[error("tensor {tensor} is unknown: expected only {}", expected.join(", "))]
+    UnknownTensor {
+        /// Its name.
+        tensor: String,
+        /// The network's tensors.
+        expected: Vec<String>,
+    },
+    /// Made for another number of classes.
+    #[error("made for {found} classes: expected {expected}")]
+    Classes {
+        /// The number it was made for.
+        found: usize,
+        /// The number asked for.
+        expected: usize,
+    },
+    /// The state of a training with other settings than those to go on with.
+    #[error("made with other settings ({}): expected the same", to_json(.0))]
+    OtherSettings(TrainingConfig),
 }
 
 /// Weights of a network in a safetensors file.
@@ -133,8 +212,8 @@ impl Checkpoint {
     /// Reads a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::Format`] if it is no safetensors file
-    /// of f32 tensors with our metadata.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Checkpoint`] if it is no safetensors
+    /// file of f32 tensors with our metadata.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let (weights, info) = read_weights(path)?;
@@ -152,37 +231,37 @@ impl Checkpoint {
     /// The network with these weights, on a device.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the checkpoint was made for another number of classes or another
+    /// [`Error::Checkpoint`] if the checkpoint was made for another number of classes or another
     /// network.
     pub fn network(&self, classes: usize, device: &OpenDevice) -> Result<Network, Error> {
-        let shape = |reason| Error::Shape { path: self.path.clone(), reason };
+        let wrong = |fault| Error::Checkpoint { path: self.path.clone(), fault };
         if self.info.classes != classes {
-            return Err(shape(format!("made for {} classes: expected {classes}", self.info.classes)));
+            return Err(wrong(CheckpointFault::Classes { found: self.info.classes, expected: classes }));
         }
-        self.weights.network(&NetworkConfig::new(classes), &device.device).map_err(shape)
+        self.weights.network(&NetworkConfig::new(classes), &device.device).map_err(wrong)
     }
 }
 
 const METADATA_KEY: &str = "pinesy";
 
 pub(super) fn read_weights<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<(Weights, T), Error> {
-    let format = |reason: String| Error::Format { path: path.to_owned(), reason };
     let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let broken = |e: safetensors::SafeTensorError| format(format!("expected a safetensors file ({e})"));
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
+    parse_weights(&bytes).map_err(|fault| Error::Checkpoint { path: path.to_owned(), fault })
+}
+
+fn parse_weights<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<(Weights, T), CheckpointFault> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(CheckpointFault::NotSafetensors)?;
     let info = header.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY));
-    let info = info
-        .ok_or_else(|| format(format!("no metadata entry '{METADATA_KEY}': expected a checkpoint of this program")))?;
-    let info = serde_json::from_str(info).map_err(|e| format(format!("metadata entry '{METADATA_KEY}': {e}")))?;
+    let info = serde_json::from_str(info.ok_or(CheckpointFault::NoMetadata)?).map_err(CheckpointFault::Metadata)?;
     let mut weights = Weights::default();
-    for (name, view) in SafeTensors::deserialize(&bytes).map_err(broken)?.iter() {
+    for (name, view) in SafeTensors::deserialize(bytes).map_err(CheckpointFault::NotSafetensors)?.iter() {
         if view.dtype() != Dtype::F32 {
-            return Err(format(format!("tensor {name} is {:?}: expected F32", view.dtype())));
+            return Err(CheckpointFault::TensorType { tensor: name.to_owned(), found: view.dtype() });
         }
         let values: Vec<f32> =
             view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-            return Err(format(format!("tensor {name} holds {} at position {i}: expected finite numbers", values[i])));
+        if let Some(position) = values.iter().position(|v| !v.is_finite()) {
+            return Err(CheckpointFault::NotFinite { tensor: name.to_owned(), position, value: values[position] });
         }
         weights.0.insert(name.to_owned(), Weight { shape: view.shape().to_vec(), values });
     }
@@ -195,9 +274,7 @@ pub(super) fn write_weights(path: &Path, weights: &Weights, info: &impl Serializ
         let view = TensorView::new(Dtype::F32, (*shape).clone(), bytes).expect("as many values as the shape says");
         (*name, view)
     });
-    let info = serde_json::to_string(info).expect("plain data");
-    let metadata = Some([(METADATA_KEY.to_owned(), info)].into());
-    let bytes = safetensors::serialize(views, metadata)
-        .map_err(|e| Error::Format { path: path.to_owned(), reason: e.to_string() })?;
+    let metadata = Some([(METADATA_KEY.to_owned(), to_json(info))].into());
+    let bytes = safetensors::serialize(views, metadata).expect("tensors in memory, and a short header");
     whole_file::write(path, |w| w.write_all(&bytes)).map_err(|source| Error::Io { path: path.to_owned(), source })
 }

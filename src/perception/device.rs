@@ -1,16 +1,20 @@
-use std::fmt;
-use std::str::FromStr;
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
+use burn::tensor::wgpu::WgpuInitError;
 use burn::tensor::wgpu::wgpu::DeviceType;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantNames};
 
 use super::Error;
 
 /// Where the network runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+///
+/// As text: `auto`, `wgpu`, `cpu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, Display, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DeviceChoice {
     /// A real GPU when there is one, otherwise the CPU.
     #[default]
@@ -38,9 +42,7 @@ impl DeviceChoice {
         let cpu = |why: &str| OpenDevice { device: Device::flex(), description: format!("device: CPU{why}") };
         match self {
             Self::Cpu => Ok(cpu("")),
-            Self::Wgpu => {
-                adapter().as_ref().map(Adapter::open).map_err(|reason| Error::NoAdapter { reason: reason.clone() })
-            }
+            Self::Wgpu => adapter().as_ref().map(Adapter::open).map_err(|source| Error::NoAdapter { source }),
             Self::Auto => Ok(match adapter() {
                 Ok(adapter) if adapter.is_gpu => adapter.open(),
                 Ok(adapter) => cpu(&format!(" (the only wgpu adapter, {}, is software)", adapter.name)),
@@ -64,36 +66,13 @@ impl Adapter {
 }
 
 /// The best wgpu adapter, looked for once: the runtime can be initialised only once a process.
-fn adapter() -> &'static Result<Adapter, String> {
-    static ADAPTER: OnceLock<Result<Adapter, String>> = OnceLock::new();
+fn adapter() -> &'static Result<Adapter, WgpuInitError> {
+    static ADAPTER: OnceLock<Result<Adapter, WgpuInitError>> = OnceLock::new();
     ADAPTER.get_or_init(|| {
-        let (device, setup) = Device::wgpu_options().init_with_setup().map_err(|e| e.to_string())?;
+        let (device, setup) = Device::wgpu_options().init_with_setup()?;
         let info = setup.adapter.get_info();
         let is_gpu =
             matches!(info.device_type, DeviceType::DiscreteGpu | DeviceType::IntegratedGpu | DeviceType::VirtualGpu);
         Ok(Adapter { device, name: info.name, is_gpu })
     })
-}
-
-impl FromStr for DeviceChoice {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        match name {
-            "auto" => Ok(Self::Auto),
-            "wgpu" => Ok(Self::Wgpu),
-            "cpu" => Ok(Self::Cpu),
-            _ => Err(Error::UnknownDevice(name.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Wgpu => "wgpu",
-            Self::Cpu => "cpu",
-        })
-    }
 }

@@ -25,12 +25,14 @@ mod optimizer;
 mod training;
 
 pub use augment::Augmentation;
-pub use checkpoint::{Checkpoint, CheckpointInfo};
+pub use checkpoint::{Checkpoint, CheckpointFault, CheckpointInfo};
 pub use device::{DeviceChoice, OpenDevice};
 pub use network::{Network, NetworkConfig, accuracy};
-pub use training::{Epoch, Training, TrainingConfig, TrainingReport};
+pub use training::{Epoch, Training, TrainingConfig, TrainingEvent, TrainingReport, TrainingStop};
 
 use std::path::PathBuf;
+
+use burn::tensor::wgpu::WgpuInitError;
 
 /// What can go wrong between an image and its probabilities.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +40,12 @@ use std::path::PathBuf;
 pub enum Error {
     /// A GPU was asked for and none can be used.
     #[error(
-        "no wgpu adapter can be used ({reason}); expected a GPU with a Vulkan, Metal or DirectX 12 driver, or choose the device cpu"
+        "no wgpu adapter can be used ({source}); expected a GPU with a Vulkan, Metal or DirectX 12 driver, or choose the device cpu"
     )]
     NoAdapter {
-        /// What the graphics runtime said.
-        reason: String,
+        /// What the graphics runtime said, which is asked only once a process.
+        source: &'static WgpuInitError,
     },
-    /// A device name that is none.
-    #[error("unknown device '{0}': expected auto, wgpu or cpu")]
-    UnknownDevice(String),
     /// The images do not have the size the network reads.
     #[error("images of {rows}×{columns} pixels: expected {expected}×{expected}")]
     ImageSize {
@@ -65,23 +64,46 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A checkpoint is no safetensors file, or its metadata is not ours.
-    #[error("checkpoint {}: {reason}", path.display())]
-    Format {
+    /// A checkpoint, or the state of a training, that cannot be used.
+    #[error("checkpoint {}: {fault}", path.display())]
+    Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What is wrong and what was expected.
-        reason: String,
+        /// What is wrong with it.
+        #[source]
+        fault: CheckpointFault,
     },
-    /// A checkpoint does not fit the network it is to be loaded into.
-    #[error("checkpoint {}: {reason}", path.display())]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// The tensor or class count found and expected.
-        reason: String,
+    /// A training setting outside its range.
+    #[error("training: {setting}: expected {expected}")]
+    Config {
+        /// The setting.
+        setting: &'static str,
+        /// Its range.
+        expected: &'static str,
     },
-    /// A training setting outside its range, or data that cannot be trained on.
-    #[error("training: {0}")]
-    Training(String),
+    /// Not enough images to train on and to choose the weights by.
+    #[error(
+        "training: {train} training and {validation} validation images: expected at least one batch of {batch} and one image"
+    )]
+    TooFewImages {
+        /// Training images found.
+        train: usize,
+        /// Validation images found.
+        validation: usize,
+        /// Images a step.
+        batch: usize,
+    },
+    /// A label that is none of the classes.
+    #[error("training: label {label} of image {image}: expected 0 to {}", classes - 1)]
+    Label {
+        /// The image's position, from 0.
+        image: usize,
+        /// Its label.
+        label: u8,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A training stopped by its observer before there were weights to keep.
+    #[error("training: stopped in its first epoch: expected at least one finished epoch")]
+    StoppedEarly,
 }

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,8 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Weights;
-use super::checkpoint::{CheckpointInfo, read_weights, write_weights};
+use super::checkpoint::{CheckpointFault, CheckpointInfo, Weights, read_weights, write_weights};
 use super::network::{check_size, pixel_tensor};
 use super::optimizer::NetworkOptimizer;
 use super::{Augmentation, Checkpoint, Error, Network, NetworkConfig, OpenDevice, accuracy};
@@ -73,7 +73,7 @@ impl TrainingConfig {
             ((0.0..1.0).contains(&self.average), "average", "a number from 0 to below 1"),
         ];
         match checks.iter().find(|(fine, ..)| !fine) {
-            Some((_, name, expected)) => Err(Error::Training(format!("{name}: expected {expected}"))),
+            Some(&(_, setting, expected)) => Err(Error::Config { setting, expected }),
             None => Ok(()),
         }
     }
@@ -92,6 +92,7 @@ impl TrainingConfig {
 
 /// One finished pass over the training images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Epoch {
     /// Its number, from 1.
     pub number: usize,
@@ -103,13 +104,44 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
+/// What the observer of a training run is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum TrainingEvent<'a> {
+    /// A step is done.
+    Step {
+        /// The number of its epoch, from 1.
+        epoch: usize,
+        /// Its number in this epoch, from 1.
+        step: usize,
+        /// Steps an epoch.
+        steps: usize,
+    },
+    /// An epoch is done: its weights are validated, and its state is saved.
+    Epoch(&'a Epoch),
+}
+
+/// Why a training run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TrainingStop {
+    /// Every epoch was trained.
+    Completed,
+    /// The observer stopped it; what was best until then is returned.
+    Interrupted,
+}
+
 /// What a training run did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TrainingReport {
     /// Every pass, in order, those before a resume included.
     pub epochs: Vec<Epoch>,
     /// The pass whose weights were kept.
     pub best: Epoch,
+    /// Why the run ended.
+    pub stop: TrainingStop,
 }
 
 /// What is kept beside the weights so that an interrupted training can go on.
@@ -128,13 +160,20 @@ struct State {
 /// in the process at the same time: burn draws weights and dropout from one generator a process.
 ///
 /// ```no_run
+/// use std::ops::ControlFlow;
+///
 /// use pinesy::datasets::Mnist;
-/// use pinesy::perception::{DeviceChoice, Training, TrainingConfig};
+/// use pinesy::perception::{DeviceChoice, Training, TrainingConfig, TrainingEvent};
 ///
 /// let mnist = Mnist::read("datasets/mnist")?;
 /// let training = Training::new(TrainingConfig { epochs: 2, ..Default::default() })?;
-/// let (checkpoint, report) =
-///     training.run(&mnist.train, &mnist.validation, &DeviceChoice::Auto.open()?, |_, _, _, _| ())?;
+/// let device = DeviceChoice::Auto.open()?;
+/// let (checkpoint, report) = training.run(&mnist.train, &mnist.validation, &device, |event| {
+///     if let TrainingEvent::Epoch(epoch) = event {
+///         println!("epoch {}: {:.4}", epoch.number, epoch.validation_accuracy);
+///     }
+///     ControlFlow::Continue(())
+/// })?;
 /// println!("{:.4}", report.best.validation_accuracy);
 /// checkpoint.write("digits.safetensors")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -150,7 +189,7 @@ impl Training {
     /// A run with these settings.
     ///
     /// # Errors
-    /// [`Error::Training`] for a setting outside its range.
+    /// [`Error::Config`] for a setting outside its range.
     pub fn new(config: TrainingConfig) -> Result<Self, Error> {
         config.check()?;
         Ok(Self { config, state_file: None, resume: false })
@@ -164,19 +203,21 @@ impl Training {
         self
     }
 
-    /// Trains on `train`, chooses on `validation`. `observe(epoch, step, steps, finished)` is
-    /// called after every step of an epoch and, with the finished [`Epoch`], after its validation.
+    /// Trains on `train`, chooses on `validation`. `observe` is told of every step and every epoch
+    /// and may stop the run: the best weights of the epochs finished until then are returned, and
+    /// the state of the last of them stays in the state file, to go on from.
     ///
     /// # Errors
-    /// [`Error::ImageSize`] for images of another size, [`Error::Training`] for labels outside
-    /// the classes, too few images or a state file made with other settings, [`Error::Io`] and
-    /// [`Error::Format`] for a state file that cannot be written or read.
+    /// [`Error::ImageSize`] for images of another size, [`Error::Label`] for labels outside the
+    /// classes, [`Error::TooFewImages`], [`Error::Io`] and [`Error::Checkpoint`] for a state file
+    /// that cannot be written or read or was made with other settings, [`Error::StoppedEarly`] if
+    /// `observe` stops the run before an epoch is finished.
     pub fn run(
         &self,
         train: &Digits,
         validation: &Digits,
         device: &OpenDevice,
-        mut observe: impl FnMut(usize, usize, usize, Option<&Epoch>),
+        mut observe: impl FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
     ) -> Result<(Checkpoint, TrainingReport), Error> {
         let config = &self.config;
         self.check_digits(train, validation)?;
@@ -185,7 +226,7 @@ impl Training {
         plain.seed(config.seed);
         let mut run = match self.saved()? {
             Some((weights, state)) => {
-                Run::resume(&weights, state, &shape, device).map_err(|reason| self.state_error(reason))?
+                Run::resume(&weights, state, &shape, device).map_err(|fault| self.state_error(fault))?
             }
             None => Run {
                 network: shape.init(&plain.clone().autodiff()),
@@ -196,7 +237,7 @@ impl Training {
             },
         };
         let steps = train.len() / config.batch;
-        for epoch in run.epochs.len()..config.epochs {
+        'epochs: for epoch in run.epochs.len()..config.epochs {
             let start = Instant::now();
             // Seeding each epoch by its number makes a resumed run repeat an uninterrupted one.
             plain.seed(config.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64 + 1));
@@ -210,7 +251,9 @@ impl Training {
                 if done.is_multiple_of(AVERAGING_STEPS) {
                     run.update_average(config, done / AVERAGING_STEPS);
                 }
-                observe(epoch + 1, step + 1, steps, None);
+                if observe(TrainingEvent::Step { epoch: epoch + 1, step: step + 1, steps }).is_break() {
+                    break 'epochs;
+                }
             }
             let average = run.average.as_ref().expect("averaged at the first step");
             let network = average.network(&shape, plain).expect("weights of the same network");
@@ -225,9 +268,13 @@ impl Training {
             if let Some(path) = &self.state_file {
                 run.save(path, config)?;
             }
-            observe(epoch.number, steps, steps, Some(&epoch));
+            if observe(TrainingEvent::Epoch(&epoch)).is_break() {
+                break;
+            }
         }
-        let (best, weights) = run.best.expect("at least one epoch");
+        let (best, weights) = run.best.ok_or(Error::StoppedEarly)?;
+        let completed = run.epochs.len() == config.epochs;
+        let stop = if completed { TrainingStop::Completed } else { TrainingStop::Interrupted };
         let info = CheckpointInfo {
             version: 1,
             classes: config.classes,
@@ -235,26 +282,22 @@ impl Training {
             validation_accuracy: best.validation_accuracy,
             training: config.clone(),
         };
-        Ok((Checkpoint::new(weights, info), TrainingReport { epochs: run.epochs, best }))
+        Ok((Checkpoint::new(weights, info), TrainingReport { epochs: run.epochs, best, stop }))
     }
 
     fn check_digits(&self, train: &Digits, validation: &Digits) -> Result<(), Error> {
         if train.len() < self.config.batch || validation.is_empty() {
-            return Err(Error::Training(format!(
-                "{} training and {} validation images: expected at least one batch of {} and one image",
-                train.len(),
-                validation.len(),
-                self.config.batch
-            )));
+            return Err(Error::TooFewImages {
+                train: train.len(),
+                validation: validation.len(),
+                batch: self.config.batch,
+            });
         }
         for digits in [train, validation] {
             check_size(digits.views())?;
-            if let Some(i) = digits.labels.iter().position(|&label| usize::from(label) >= self.config.classes) {
-                return Err(Error::Training(format!(
-                    "label {} of image {i}: expected 0 to {}",
-                    digits.labels[i],
-                    self.config.classes - 1
-                )));
+            let classes = self.config.classes;
+            if let Some(image) = digits.labels.iter().position(|&label| usize::from(label) >= classes) {
+                return Err(Error::Label { image, label: digits.labels[image], classes });
             }
         }
         Ok(())
@@ -264,20 +307,14 @@ impl Training {
         let Some(path) = self.state_file.as_ref().filter(|_| self.resume) else { return Ok(None) };
         let (weights, state): (Weights, State) = read_weights(path)?;
         if state.config != self.config {
-            return Err(
-                self.state_error(format!("made with other settings ({}): expected the same", describe(&state.config)))
-            );
+            return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
         }
         Ok(Some((weights, state)))
     }
 
-    fn state_error(&self, reason: String) -> Error {
-        Error::Format { path: self.state_file.clone().unwrap_or_default(), reason }
+    fn state_error(&self, fault: CheckpointFault) -> Error {
+        Error::Checkpoint { path: self.state_file.clone().unwrap_or_default(), fault }
     }
-}
-
-fn describe(config: &TrainingConfig) -> String {
-    serde_json::to_string(config).expect("plain data")
 }
 
 /// The moving parts of a run.
@@ -345,7 +382,12 @@ impl Run {
         )
     }
 
-    fn resume(weights: &Weights, state: State, shape: &NetworkConfig, device: &OpenDevice) -> Result<Self, String> {
+    fn resume(
+        weights: &Weights,
+        state: State,
+        shape: &NetworkConfig,
+        device: &OpenDevice,
+    ) -> Result<Self, CheckpointFault> {
         let mut optimizer = NetworkOptimizer::new(state.config.weight_decay);
         optimizer.restore(&weights.part("optimizer"), state.optimizer_steps, &device.device);
         Ok(Self {

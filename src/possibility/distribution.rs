@@ -20,7 +20,7 @@ pub enum Decision {
 
 impl Decision {
     /// The position of the decided value; `None` if ambiguous.
-    pub fn unique(&self) -> Option<usize> {
+    pub fn position(&self) -> Option<usize> {
         if let Self::Unique(position) = self { Some(*position) } else { None }
     }
 
@@ -70,21 +70,34 @@ impl Distribution {
         height(&self.degrees)
     }
 
-    /// Π(A) for the set A of these positions; 0 for the empty set.
+    /// Π(A) for the set A of these values; 0 for the empty set.
     ///
-    /// # Panics
-    /// If a position lies outside the domain.
-    pub fn possibility_of(&self, positions: &[usize]) -> f32 {
-        positions.iter().fold(0.0, |highest, &i| highest.max(self.degrees[i]))
+    /// # Errors
+    /// [`Error::OutsideDomain`] for a value that the attribute does not have.
+    pub fn possibility_of<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> Result<f32, Error> {
+        Ok(self.positions(values)?.into_iter().fold(0.0, |highest, i| highest.max(self.degrees[i])))
     }
 
-    /// N(A) = 1 − Π(not A) for the set A of these positions. Its meaning (certainty) presumes a
+    /// N(A) = 1 − Π(not A) for the set A of these values. Its meaning (certainty) presumes a
     /// normalised distribution.
     ///
-    /// # Panics
-    /// If a position lies outside the domain.
-    pub fn necessity_of(&self, positions: &[usize]) -> f32 {
-        1.0 - possibility_outside(&self.degrees, positions)
+    /// # Errors
+    /// [`Error::OutsideDomain`] for a value that the attribute does not have.
+    pub fn necessity_of<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> Result<f32, Error> {
+        Ok(1.0 - possibility_outside(&self.degrees, &self.positions(values)?))
+    }
+
+    fn positions<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> Result<Vec<usize>, Error> {
+        let domain = self.attribute.domain();
+        let position = |value: V| {
+            let value = value.into();
+            domain.position(&value).ok_or_else(|| Error::OutsideDomain {
+                attribute: self.attribute.name().to_owned(),
+                value,
+                domain: domain.to_string(),
+            })
+        };
+        values.into_iter().map(position).collect()
     }
 
     /// The unique most possible value, or all that tie. No tie is ever broken.
@@ -94,7 +107,7 @@ impl Distribution {
 
     /// The decided value; `None` if ambiguous.
     pub fn decided(&self) -> Option<&Value> {
-        self.decision().unique().map(|i| &self.attribute.domain().values()[i])
+        self.decision().position().map(|i| &self.attribute.domain().values()[i])
     }
 }
 

@@ -197,11 +197,11 @@ impl<'de> Deserialize<'de> for Domain {
     }
 }
 
-/// A variable: a name with the domain of its values.
+/// A variable: a name with the domain of its values. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Attribute {
-    name: String,
+    name: Arc<str>,
     domain: Domain,
 }
 
@@ -232,7 +232,7 @@ impl Attribute {
         if !identifier {
             return Err(Error::AttributeName(name));
         }
-        Ok(Self { name, domain })
+        Ok(Self { name: name.into(), domain })
     }
 
     /// The name.

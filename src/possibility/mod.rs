@@ -13,8 +13,8 @@
 //! let pi = Distribution::new(weather, degrees)?;
 //!
 //! assert_eq!(pi.degrees(), [1.0, 0.5, 0.2]);
-//! assert_eq!(pi.possibility_of(&[1, 2]), 0.5); // cloud or rain
-//! assert_eq!(pi.necessity_of(&[0, 1]), 0.8);   // sun or cloud
+//! assert_eq!(pi.possibility_of(["cloud", "rain"])?, 0.5);
+//! assert_eq!(pi.necessity_of(["sun", "cloud"])?, 0.8);
 //! assert_eq!(pi.decision(), Decision::Unique(0));
 //! # Ok::<(), pinesy::possibility::Error>(())
 //! ```
@@ -70,12 +70,41 @@ pub enum Error {
         /// Values in the domain.
         expected: usize,
     },
+    /// A value that an attribute does not have.
+    #[error("{attribute} has no value {value}: expected one of {domain}")]
+    OutsideDomain {
+        /// The attribute.
+        attribute: String,
+        /// The value.
+        value: Value,
+        /// The attribute's domain.
+        domain: String,
+    },
     /// Corners of a fuzzy set that are out of order.
     #[error("corners {0:?}: expected them to rise from left to right")]
     Trapezoid([f32; 4]),
-    /// A vector that is no probability distribution.
-    #[error("probabilities: {0}")]
-    Probability(String),
+    /// A number that is no probability.
+    #[error("probabilities: {probability} at position {position}: expected a number from 0 to 1")]
+    Probability {
+        /// Its position, from 0.
+        position: usize,
+        /// What was found.
+        probability: f32,
+    },
+    /// Probabilities whose sum is not 1.
+    #[error("probabilities: they sum to {sum}: expected 1 (within {tolerance})")]
+    ProbabilitySum {
+        /// Their sum.
+        sum: f64,
+        /// How far it may be from 1.
+        tolerance: f64,
+    },
+    /// A distribution that is not normalised where it must be.
+    #[error("probabilities: the highest degree is {height}: expected 1")]
+    NotNormalised {
+        /// Its highest degree.
+        height: f32,
+    },
     /// One row of several.
     #[error("row {row}: {error}")]
     Row {

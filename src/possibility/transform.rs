@@ -1,8 +1,6 @@
-use std::fmt;
-use std::str::FromStr;
-
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantArray, VariantNames};
 
 use super::{Error, check_degrees, height};
 
@@ -13,8 +11,13 @@ const SUM_TOLERANCE: f64 = 1e-3;
 ///
 /// Both maps give a normalised distribution in the order of the probabilities; equal
 /// probabilities get equal possibilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+///
+/// As text: `antipignistic`, `minimum-specificity`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, Display, VariantNames, VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Transform {
     /// π_i = Σ_j min(p_i, p_j) (Dubois & Prade 1983).
     #[default]
@@ -25,9 +28,6 @@ pub enum Transform {
 }
 
 impl Transform {
-    /// Both transformations.
-    pub const ALL: [Self; 2] = [Self::Antipignistic, Self::MinimumSpecificity];
-
     /// The possibility distribution of a probability distribution.
     ///
     /// ```
@@ -42,18 +42,15 @@ impl Transform {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Probability`] unless the numbers are in \[0, 1\] and sum to 1 within 0.001; what
-    /// they lack is made up by scaling.
+    /// [`Error::Probability`] and [`Error::ProbabilitySum`] unless the numbers are in \[0, 1\] and sum
+    /// to 1 within 0.001; what they lack is made up by scaling.
     pub fn possibility(self, probabilities: &[f32]) -> Result<Vec<f32>, Error> {
         if let Some(i) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
-            return Err(Error::Probability(format!(
-                "{} at position {i}: expected a number from 0 to 1",
-                probabilities[i]
-            )));
+            return Err(Error::Probability { position: i, probability: probabilities[i] });
         }
         let sum = probabilities.iter().fold(0.0, |sum, &p| sum + f64::from(p));
         if (sum - 1.0).abs() > SUM_TOLERANCE {
-            return Err(Error::Probability(format!("they sum to {sum}: expected 1 (within {SUM_TOLERANCE})")));
+            return Err(Error::ProbabilitySum { sum, tolerance: SUM_TOLERANCE });
         }
         let mut order: Vec<usize> = (0..probabilities.len()).collect();
         order.sort_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
@@ -102,12 +99,12 @@ impl Transform {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Degree`] for a degree outside \[0, 1\], [`Error::Probability`] unless the highest
+    /// [`Error::Degree`] for a degree outside \[0, 1\], [`Error::NotNormalised`] unless the highest
     /// degree is 1.
     pub fn probability(self, degrees: &[f32]) -> Result<Vec<f32>, Error> {
         check_degrees("possibilities", degrees.len(), degrees)?;
         if height(degrees) != 1.0 {
-            return Err(Error::Probability(format!("the highest degree is {}: expected 1", height(degrees))));
+            return Err(Error::NotNormalised { height: height(degrees) });
         }
         let mut order: Vec<usize> = (0..degrees.len()).collect();
         order.sort_by(|&a, &b| degrees[a].total_cmp(&degrees[b]));
@@ -130,23 +127,5 @@ impl Transform {
             start = end;
         }
         Ok(probabilities)
-    }
-}
-
-impl FromStr for Transform {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|transform| transform.to_string() == name);
-        found.ok_or_else(|| format!("unknown transformation '{name}': expected antipignistic or minimum-specificity"))
-    }
-}
-
-impl fmt::Display for Transform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Antipignistic => "antipignistic",
-            Self::MinimumSpecificity => "minimum-specificity",
-        })
     }
 }

@@ -20,9 +20,28 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(column.query(1.0), 0.0);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Envelope {
-    /// (y, c), y strictly falling, c strictly rising.
+    /// (y, c), y strictly falling, c strictly rising from above 0.
     frontier: Vec<(f32, f32)>,
+}
+
+/// An envelope from outside.
+#[derive(Deserialize)]
+struct Unchecked {
+    frontier: Vec<(f32, f32)>,
+}
+
+impl TryFrom<Unchecked> for Envelope {
+    type Error = &'static str;
+
+    fn try_from(Unchecked { frontier }: Unchecked) -> Result<Self, Self::Error> {
+        let degrees = frontier.iter().all(|&(y, c)| (-1.0..=1.0).contains(&y) && c > 0.0 && c <= 1.0);
+        if degrees && frontier.windows(2).all(|pair| pair[0].0 > pair[1].0 && pair[0].1 < pair[1].1) {
+            return Ok(Self { frontier });
+        }
+        Err("envelope: expected pairs (y, c) of degrees, y falling and c rising")
+    }
 }
 
 impl Envelope {
@@ -78,6 +97,12 @@ impl Envelope {
     pub fn is_empty(&self) -> bool {
         self.frontier.is_empty()
     }
+}
+
+/// min((y − u)⁺/2, (y − γ)⁺): what a single row with right-hand side `y` and coefficient `gamma`
+/// contributes to F(u).
+pub(crate) fn contribution(y: f32, gamma: f32, u: f32) -> f32 {
+    half_distance(y, u).min((y - gamma).max(0.0))
 }
 
 fn half_distance(y: f32, u: f32) -> f32 {

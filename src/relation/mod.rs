@@ -40,7 +40,6 @@
 
 mod distances;
 mod envelope;
-mod file;
 mod matrix_change;
 mod opposite;
 mod partial;
@@ -48,14 +47,14 @@ mod product;
 mod system;
 
 pub use envelope::Envelope;
-pub use file::{SystemFile, read_matrix};
 pub use matrix_change::MatrixChange;
 pub use opposite::OppositeSolutions;
 pub use partial::PartialSystem;
 pub use product::{max_min_matrix, max_min_vector, min_max_matrix, min_max_vector};
 pub use system::{Approximation, Composition, System};
 
-use std::path::PathBuf;
+pub(crate) use envelope::contribution;
+pub(crate) use system::row_distance;
 
 /// What can be wrong with a system or a file that holds one.
 #[derive(Debug, thiserror::Error)]
@@ -107,22 +106,6 @@ pub enum Error {
     Inconsistent {
         /// Its Chebyshev distance.
         distance: f32,
-    },
-    /// A file that cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A file whose content is not what was expected.
-    #[error("{}: {reason}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// Where and what is wrong, and what was expected.
-        reason: String,
     },
 }
 

@@ -66,7 +66,9 @@ impl PartialSystem {
     /// As [`Self::insert`].
     pub fn row_distance(&self, row: &[f32], rhs: f32) -> Result<f32, Error> {
         let y = self.check(row, rhs)?;
-        Ok(row_distance(aview1(row), y, &self.columns, self.composition))
+        let (sign, top) = (self.composition.sign(), self.composition.top());
+        let columns = row.iter().zip(&self.columns).map(|(&gamma, column)| (sign * gamma, |u| column.query(u)));
+        Ok(row_distance(y, top, 0.0, columns))
     }
 
     /// Each column's envelope; for max-min systems, of negated degrees.

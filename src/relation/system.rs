@@ -1,13 +1,19 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantArray, VariantNames};
 
 use super::distances::{Rows, Tabled};
 use super::{Envelope, Error, OppositeSolutions, PartialSystem, nearly_equal};
 
 /// Which of the two kinds of product a system is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+///
+/// As text: `min-max`, `max-min`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, Display, VariantNames, VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Composition {
     /// (Γ □ x)_i = min_j max(γ_ij, x_j).
     #[default]
@@ -32,6 +38,7 @@ pub struct System<'a> {
 
 /// The best consistent system near an inconsistent one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Approximation {
     /// ∇, the Chebyshev distance from the right-hand side to the nearest consistent one; 0 if
     /// the system is consistent.
@@ -301,14 +308,24 @@ pub(super) fn merge(mut into: Vec<Envelope>, from: Vec<Envelope>) -> Vec<Envelop
     into
 }
 
-/// ∇_i = min_j max((γ_ij − y_i)⁺, F_j(y_i)), for a signed y_i and an unsigned row.
-pub(super) fn row_distance(row: ArrayView1<'_, f32>, y: f32, envelopes: &[Envelope], composition: Composition) -> f32 {
-    let sign = composition.sign();
-    let mut least = composition.top() - y;
-    for (&gamma, envelope) in row.iter().zip(envelopes) {
-        let excess = (sign * gamma - y).max(0.0);
+/// ∇_i = min_j max((γ_ij − y_i)⁺, F_j(y_i)), for a signed y_i; `columns` gives γ_ij and F_j, `top`
+/// the highest degree. Stops where the distance is known not to exceed `settled`.
+///
+/// `distances` computes the same for whole blocks of rows, where tables stand for most F_j.
+pub(crate) fn row_distance(
+    y: f32,
+    top: f32,
+    settled: f32,
+    columns: impl Iterator<Item = (f32, impl FnOnce(f32) -> f32)>,
+) -> f32 {
+    let mut least = top - y;
+    for (gamma, contribution) in columns {
+        if least <= settled {
+            break;
+        }
+        let excess = (gamma - y).max(0.0);
         if excess < least {
-            least = least.min(excess.max(envelope.query(y)));
+            least = least.min(excess.max(contribution(y)));
         }
     }
     least

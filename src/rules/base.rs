@@ -1,7 +1,13 @@
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::fmt::Write;
+use std::hash::Hasher;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use super::{Condition, Error, ErrorKind, Rule, Subset, file};
+use siphasher::sip128::SipHasher13;
+
+use super::error::list_names;
+use super::{Condition, Error, ErrorKind, Fingerprint, Rule, RuleText, Subset};
 use crate::possibility::Attribute;
 
 /// "attribute ∈ subset", checked.
@@ -83,15 +89,46 @@ impl RuleSet {
     }
 }
 
-/// A checked set of rules over named attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleBase {
+/// A checked set of rules over named attributes. Cheap to clone.
+///
+/// Two rule bases are equal if they have the same attributes and rules, whatever texts they were
+/// read from.
+#[derive(Debug, Clone)]
+pub struct RuleBase(Arc<Checked>);
+
+/// Where the degrees of an attribute come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Nowhere: no rule mentions it.
+    Unused,
+    /// The input of this number.
+    Input(usize),
+    /// The rule set of this number in the cascade.
+    RuleSet(usize),
+}
+
+#[derive(Debug)]
+struct Checked {
     attributes: Vec<Attribute>,
     positions: HashMap<String, usize>,
+    /// By attribute.
+    sources: Vec<Source>,
     inputs: Vec<usize>,
+    /// Where the degrees of each input stand in the row of a case.
+    columns: Vec<Range<usize>>,
     outputs: Vec<usize>,
     sets: Vec<RuleSet>,
+    text: Option<RuleText>,
+    fingerprint: OnceLock<Fingerprint>,
 }
+
+impl PartialEq for RuleBase {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (self.attributes() == other.attributes() && self.0.sets == other.0.sets)
+    }
+}
+
+impl Eq for RuleBase {}
 
 impl RuleBase {
     /// Starts a rule base written in Rust.
@@ -99,76 +136,124 @@ impl RuleBase {
         RuleBaseBuilder::default()
     }
 
-    /// Reads a rule file, with values for its parameters that replace its defaults.
-    ///
-    /// The language is described in the README's section on rule files.
-    ///
-    /// ```
-    /// use pinesy::rules::RuleBase;
-    ///
-    /// let base = RuleBase::read("rulesets/mnist_addition.toml", &[("k", 2)])?;
-    /// assert_eq!(base.inputs().count(), 4);
-    /// assert_eq!(base.rule_sets().len(), 7); // c1, c2, w1, w2, y0, y1, y2
-    /// # Ok::<(), pinesy::rules::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// An [`Error`] with file, line and column for anything that is wrong.
-    pub fn read(path: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|e| Error {
-            location: Some(super::Location { file: path.to_owned(), line: 1, column: 1 }),
-            kind: ErrorKind::Io(e),
-        })?;
-        Self::parse(&text, path, parameters)
+    /// The rule file it was read from, with its settings; none for rules written in Rust.
+    pub fn text(&self) -> Option<&RuleText> {
+        self.0.text.as_ref()
     }
 
-    /// [`Self::read`] from a text; `file` names it in errors.
-    ///
-    /// # Errors
-    /// See [`Self::read`].
-    pub fn parse(text: &str, file: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
-        file::load(text, file.as_ref(), parameters)
+    /// The same on every machine for equal rule bases, and different for all others.
+    pub fn fingerprint(&self) -> Fingerprint {
+        *self.0.fingerprint.get_or_init(|| {
+            let mut text = Text(SipHasher13::new());
+            for attribute in self.attributes() {
+                // JSON has no ambiguities: names and values cannot run into each other.
+                let attribute = serde_json::to_string(attribute).expect("plain data");
+                write!(text, "{attribute}").expect("hashing does not fail");
+            }
+            for set in self.rule_sets() {
+                for rule in set.rules() {
+                    write!(text, "{:?}", rule.name).expect("hashing does not fail");
+                    for proposition in rule.premise().iter().chain([rule.conclusion()]) {
+                        write!(text, "{}:", proposition.attribute).expect("hashing does not fail");
+                        text.0.write(&proposition.subset.as_slice().iter().map(|&m| u8::from(m)).collect::<Vec<u8>>());
+                    }
+                }
+            }
+            Fingerprint::of(text.0)
+        })
     }
 
     /// All attributes, in the order they were given.
     pub fn attributes(&self) -> &[Attribute] {
-        &self.attributes
+        &self.0.attributes
     }
 
     /// An attribute by name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.position(name).map(|i| &self.attributes[i])
+        self.position(name).map(|i| &self.0.attributes[i])
     }
 
     /// Where an attribute stands in [`Self::attributes`].
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.positions.get(name).copied()
+        self.0.positions.get(name).copied()
     }
 
     /// The attributes that premises read and no rule concludes on.
     pub fn inputs(&self) -> impl Iterator<Item = &Attribute> {
-        self.inputs.iter().map(|&i| &self.attributes[i])
+        self.0.inputs.iter().map(|&i| &self.0.attributes[i])
     }
 
     /// The attributes that rules conclude on and no premise reads, in cascade order; at least one.
     pub fn outputs(&self) -> impl Iterator<Item = &Attribute> {
-        self.outputs.iter().map(|&i| &self.attributes[i])
+        self.0.outputs.iter().map(|&i| &self.0.attributes[i])
     }
 
     /// Positions of the inputs in [`Self::attributes`].
     pub(crate) fn input_positions(&self) -> &[usize] {
-        &self.inputs
+        &self.0.inputs
+    }
+
+    /// For each input, where its degrees stand in the row of a case.
+    pub(crate) fn input_columns(&self) -> &[Range<usize>] {
+        &self.0.columns
+    }
+
+    /// The degrees of all inputs of one case.
+    pub(crate) fn input_width(&self) -> usize {
+        self.0.columns.last().map_or(0, |columns| columns.end)
+    }
+
+    /// Where the degrees of an attribute come from.
+    pub(crate) fn source(&self, attribute: usize) -> Source {
+        self.0.sources[attribute]
     }
 
     /// The rule sets in cascade order: each after those whose conclusions it reads.
     pub fn rule_sets(&self) -> &[RuleSet] {
-        &self.sets
+        &self.0.sets
+    }
+
+    /// The rule sets by depth: those of the first list read inputs alone, and the others at least
+    /// one set of the list before theirs, and none of their own or a later one.
+    ///
+    /// ```
+    /// use pinesy::rules::RuleBase;
+    ///
+    /// let base = RuleBase::read("rulesets/mnist_addition.toml", &[])?;
+    /// let depths = base.rule_sets_by_depth();
+    /// let names = depths.iter().map(|sets| sets.iter().map(|set| base.conclusion(set).name()).collect());
+    /// assert!(names.eq([vec!["c1"], vec!["w1", "y1"], vec!["y0"]]));
+    /// # Ok::<(), pinesy::rules::Error>(())
+    /// ```
+    pub fn rule_sets_by_depth(&self) -> Vec<Vec<&RuleSet>> {
+        let mut depths: Vec<usize> = Vec::new();
+        let mut lists: Vec<Vec<&RuleSet>> = Vec::new();
+        for set in self.rule_sets() {
+            let above = set.reads().into_iter().filter_map(|attribute| match self.source(attribute) {
+                Source::RuleSet(read) => Some(depths[read] + 1),
+                _ => None,
+            });
+            let depth = above.max().unwrap_or(0);
+            depths.push(depth);
+            lists.resize(lists.len().max(depth + 1), Vec::new());
+            lists[depth].push(set);
+        }
+        lists
     }
 
     /// The attribute a rule set concludes on.
     pub fn conclusion(&self, set: &RuleSet) -> &Attribute {
-        &self.attributes[set.attribute]
+        &self.0.attributes[set.attribute]
+    }
+}
+
+/// Hashes what is written to it.
+struct Text(SipHasher13);
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -177,6 +262,7 @@ impl RuleBase {
 pub struct RuleBaseBuilder {
     attributes: Vec<Attribute>,
     rules: Vec<Rule>,
+    text: Option<RuleText>,
 }
 
 /// An error with the number of the attribute or rule it is about, for a caller that knows where
@@ -217,6 +303,10 @@ impl RuleBaseBuilder {
         self.rules.push(rule);
     }
 
+    pub(super) fn set_text(&mut self, text: RuleText) {
+        self.text = Some(text);
+    }
+
     pub(super) fn check(self) -> Result<RuleBase, Fault> {
         let mut positions = HashMap::new();
         for (i, attribute) in self.attributes.iter().enumerate() {
@@ -254,8 +344,19 @@ impl RuleBaseBuilder {
         for set in &sets {
             read[set.attribute] = false;
         }
-        let inputs = (0..read.len()).filter(|&i| read[i]).collect();
-        Ok(RuleBase { attributes: self.attributes, positions, inputs, outputs, sets })
+        let inputs: Vec<usize> = (0..read.len()).filter(|&i| read[i]).collect();
+        let mut sources = vec![Source::Unused; self.attributes.len()];
+        for (i, set) in sets.iter().enumerate() {
+            sources[set.attribute] = Source::RuleSet(i);
+        }
+        let (mut columns, mut width) = (Vec::new(), 0);
+        for (i, &input) in inputs.iter().enumerate() {
+            sources[input] = Source::Input(i);
+            columns.push(width..width + self.attributes[input].domain().len());
+            width = columns[i].end;
+        }
+        let (attributes, text, fingerprint) = (self.attributes, self.text, OnceLock::new());
+        Ok(RuleBase(Arc::new(Checked { attributes, positions, sources, inputs, columns, outputs, sets, text, fingerprint })))
     }
 }
 
@@ -277,17 +378,6 @@ fn resolve(rule: Rule, attributes: &[Attribute], positions: &HashMap<String, usi
     };
     let conclusion = proposition(conclusion)?;
     Ok(SetRule { name: rule.name, premise, conclusion })
-}
-
-/// The first names of a list that may be long.
-pub(super) fn list_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        0 => "none (there are none)".to_owned(),
-        n if n <= SHOWN => names.join(", "),
-        n => format!("{}, … ({n} in all)", names[..SHOWN].join(", ")),
-    }
 }
 
 /// Sorts the sets so that each follows those it reads from, otherwise keeping their order.

@@ -172,3 +172,14 @@ impl std::error::Error for Error {
         }
     }
 }
+
+/// The first names of a list that may be long.
+pub(crate) fn list_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<&str> = names.collect();
+    match names.len() {
+        0 => "none (there are none)".to_owned(),
+        n if n <= SHOWN => names.join(", "),
+        n => format!("{}, … ({n} in all)", names[..SHOWN].join(", ")),
+    }
+}

@@ -108,7 +108,7 @@ impl Expression {
     fn check_variables(&self, scope: &Scope) -> Result<(), Error> {
         match self.variables.iter().find(|name| scope.get(name).is_none()) {
             Some(name) => {
-                let known = super::base::list_names(scope.names());
+                let known = super::error::list_names(scope.names());
                 Err(self.error(format!("unknown variable '{name}': expected one of {known}")))
             }
             None => Ok(()),

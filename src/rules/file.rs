@@ -8,10 +8,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
-use super::base::{Fault as BaseFault, list_names};
+use super::base::Fault as BaseFault;
 use super::condition::{Members, no_value, outside};
+use super::error::list_names;
 use super::expression::{Expression, Fault, Predicate, Scope, Template};
-use super::{Condition, Error, ErrorKind, Location, Rule, RuleBase, RuleBaseBuilder, Subset};
+use super::{Condition, Error, ErrorKind, Location, Rule, RuleBase, RuleBaseBuilder, RuleText, Subset};
 use crate::possibility::{Attribute, Domain, Value};
 
 /// The most attributes or rules a file may generate.
@@ -151,7 +152,52 @@ impl<'de> Deserialize<'de> for ConjunctSpec {
     }
 }
 
-pub(super) fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Error> {
+impl RuleBase {
+    /// Reads a rule file, with values for its parameters that replace its defaults.
+    ///
+    /// The language is described in the README's section on rule files.
+    ///
+    /// ```
+    /// use pinesy::rules::RuleBase;
+    ///
+    /// let base = RuleBase::read("rulesets/mnist_addition.toml", &[("k", 2)])?;
+    /// assert_eq!(base.inputs().count(), 4);
+    /// assert_eq!(base.rule_sets().len(), 7); // c1, c2, w1, w2, y0, y1, y2
+    /// # Ok::<(), pinesy::rules::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An [`Error`] with file, line and column for anything that is wrong.
+    pub fn read(path: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|e| Error {
+            location: Some(Location { file: path.to_owned(), line: 1, column: 1 }),
+            kind: ErrorKind::Io(e),
+        })?;
+        Self::parse(&text, path, parameters)
+    }
+
+    /// [`Self::read`] from a text; `file` names it in errors.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn parse(text: &str, file: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
+        load(text, file.as_ref(), parameters)
+    }
+}
+
+impl RuleText {
+    /// The rule base.
+    ///
+    /// # Errors
+    /// See [`RuleBase::read`].
+    pub fn parse(&self) -> Result<RuleBase, Error> {
+        let settings: Vec<(&str, i64)> = self.settings.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        RuleBase::parse(&self.text, &self.file, &settings)
+    }
+}
+
+fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Error> {
     let source = Source { text, path };
     let file: File = toml::from_str(text).map_err(|e| {
         source.error(e.span().map_or(0, |span| span.start), ErrorKind::Syntax(e.message().to_owned()).into())
@@ -173,7 +219,12 @@ pub(super) fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<Rul
     for (i, spec) in file.rule.iter().enumerate() {
         loader.rules(i, spec)?;
     }
-    let Loader { source, builder, attribute_starts, rule_starts, .. } = loader;
+    let Loader { source, mut builder, attribute_starts, rule_starts, .. } = loader;
+    builder.set_text(RuleText {
+        file: path.display().to_string(),
+        text: text.to_owned(),
+        settings: given.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
+    });
     builder.check().map_err(|BaseFault { rule, attribute, error }| {
         let start = rule.map(|i| rule_starts[i]).or(attribute.map(|i| attribute_starts[i]));
         source.error(start.unwrap_or(0), *error)
@@ -236,7 +287,7 @@ struct Loader<'a> {
     rule_starts: Vec<usize>,
     /// Which values a predicate holds for depends on its place in the file, the domain and the
     /// index variables it uses, not on the attribute: most instances share their subset.
-    subsets: HashMap<(usize, *const Value, Vec<Value>), Subset>,
+    subsets: HashMap<(Place, *const Value, Vec<Value>), Subset>,
 }
 
 impl Loader<'_> {
@@ -414,7 +465,7 @@ impl Loader<'_> {
         let mut places = 0;
         let mut place = || {
             places += 1;
-            number << 32 | places
+            Place { rule: number, condition: places }
         };
         let conclusion = Conjunct::new(place(), start, spec.then.get_ref(), self.source)?;
         let mut premise: Vec<(Option<Repetition>, Conjunct)> = Vec::new();
@@ -509,15 +560,22 @@ fn possibly<T>(name: &str, result: Result<T, crate::possibility::Error>) -> Resu
     result.map_err(|source| ErrorKind::Possibility { name: name.to_owned(), source }.into())
 }
 
+/// Which condition of which rule of the file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Place {
+    rule: usize,
+    condition: usize,
+}
+
 /// A predicate and where it stands.
 struct Conjunct {
-    place: usize,
+    place: Place,
     offset: usize,
     predicate: Predicate,
 }
 
 impl Conjunct {
-    fn new(place: usize, offset: usize, text: &str, source: Source) -> Result<Self, Error> {
+    fn new(place: Place, offset: usize, text: &str, source: Source) -> Result<Self, Error> {
         let predicate = Predicate::compile(text).map_err(|fault| source.inside(offset, fault))?;
         Ok(Self { place, offset, predicate })
     }

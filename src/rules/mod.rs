@@ -27,7 +27,12 @@ mod condition;
 mod error;
 mod expression;
 mod file;
+mod text;
 
 pub use base::{Proposition, RuleBase, RuleBaseBuilder, RuleSet, SetRule};
 pub use condition::{Condition, Rule, Subset};
 pub use error::{Error, ErrorKind, Location};
+pub use text::{Fingerprint, RuleText};
+
+pub(crate) use base::Source;
+pub(crate) use error::list_names;

@@ -5,15 +5,14 @@
 
 use std::time::Instant;
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::inference::{Batch, Engine, Error};
-use crate::learning::{self, Examples, Target};
-use crate::possibility::{Decision, decide};
+use crate::inference::{Cases, CasesBuilder, Engine, Error, Target};
+use crate::possibility::Decision;
 use crate::rules::RuleBase;
 
 /// The rules for numbers of k digits: `rulesets/mnist_addition.toml`, as shipped.
@@ -65,23 +64,18 @@ impl Sums {
         self
     }
 
-    /// The digits' possibilities as inputs: attribute names with one row a sum.
-    pub fn inputs(&self, possibilities: ArrayView2<'_, f32>) -> Vec<(String, Array2<f32>)> {
-        let column = |j: usize| {
-            Array2::from_shape_fn((self.len(), possibilities.ncols()), |(sum, d)| {
-                possibilities[(self.images[(sum, j)], d)]
-            })
-        };
-        (0..2 * self.k).map(|j| (format!("a{}", j + 1), column(j))).collect()
-    }
-
-    /// The inputs as a batch.
+    /// The digits' possibilities as inputs of the rules.
     ///
     /// # Errors
-    /// If the engine is for another k.
-    pub fn batch(&self, engine: &Engine, possibilities: ArrayView2<'_, f32>) -> Result<Batch, Error> {
-        let inputs = self.inputs(possibilities);
-        engine.batch(&views(&inputs))
+    /// If the rule base is for another k.
+    pub fn cases(&self, base: &RuleBase, possibilities: ArrayView2<'_, f32>) -> Result<Cases, Error> {
+        self.inputs(base, possibilities).build()
+    }
+
+    fn inputs(&self, base: &RuleBase, possibilities: ArrayView2<'_, f32>) -> CasesBuilder {
+        let column = |j: usize| possibilities.select(Axis(0), &self.images.column(j).to_vec());
+        let digits = 0..2 * self.k;
+        digits.fold(Cases::of(base), |cases, j| cases.possibilities(&format!("a{}", j + 1), &column(j)))
     }
 
     /// The true result of one sum: carries w_1 … w_k and digits y_0 … y_k.
@@ -99,34 +93,34 @@ impl Sums {
         (carries, digits)
     }
 
-    /// Examples to learn from: the inputs, and the true value of every derived attribute.
+    /// Cases to learn from: the inputs, and the true value of every derived attribute.
     ///
     /// # Errors
-    /// If the engine is for another k.
-    pub fn examples(
+    /// If the rule base is for another k.
+    pub fn labelled_cases(
         &self,
-        engine: &Engine,
+        base: &RuleBase,
         possibilities: ArrayView2<'_, f32>,
         labels: ArrayView1<'_, u8>,
-    ) -> Result<Examples, learning::Error> {
-        let inputs = self.inputs(possibilities);
-        let mut examples = Examples::new(engine, &views(&inputs))?;
+    ) -> Result<Cases, Error> {
         let results: Vec<_> = (0..self.len()).map(|sum| self.result(sum, labels)).collect();
         let digit = |sum: usize, j: usize| usize::from(labels[self.images[(sum, j)]]);
-        let targets =
-            |value: &dyn Fn(usize) -> usize| (0..self.len()).map(|sum| Some(Target::Value(value(sum)))).collect();
+        let mut cases = self.inputs(base, possibilities);
+        let targets = |position: &dyn Fn(usize) -> usize| -> Vec<Option<Target>> {
+            (0..self.len()).map(|sum| Some(Target::Position(position(sum)))).collect()
+        };
         for j in 0..self.k {
             // Positions in the product domains, whose last factor varies fastest.
             let pair = |sum: usize| 10 * digit(sum, j) + digit(sum, self.k + j);
             let added = |sum: usize| if j + 1 < self.k { 2 * pair(sum) + results[sum].0[j + 1] } else { pair(sum) };
-            examples = examples
-                .with_targets(&format!("c{}", j + 1), targets(&added))?
-                .with_targets(&format!("w{}", j + 1), targets(&|sum| results[sum].0[j]))?;
+            cases = cases
+                .targets(&format!("c{}", j + 1), targets(&added))
+                .targets(&format!("w{}", j + 1), targets(&|sum| results[sum].0[j]));
         }
         for j in 0..=self.k {
-            examples = examples.with_targets(&format!("y{j}"), targets(&|sum| results[sum].1[j]))?;
+            cases = cases.targets(&format!("y{j}"), targets(&|sum| results[sum].1[j]));
         }
-        Ok(examples)
+        cases.build()
     }
 
     /// Infers the digits of every sum and compares them with the true ones.
@@ -139,19 +133,20 @@ impl Sums {
         possibilities: ArrayView2<'_, f32>,
         labels: ArrayView1<'_, u8>,
     ) -> Result<Evaluation, Error> {
-        let batch = self.batch(engine, possibilities)?;
+        let cases = self.cases(engine.base(), possibilities)?;
         let names: Vec<String> = (0..=self.k).map(|j| format!("y{j}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let start = Instant::now();
-        let inferred = engine.infer_batch(&batch, &names)?;
+        let inferred = engine.infer_batch(&cases, &names)?;
         let seconds = start.elapsed().as_secs_f64();
         let mut evaluation = Evaluation { sums: self.len(), right: 0, ambiguous: 0, failures: Vec::new(), seconds };
-        let columns: Vec<_> = names.iter().map(|name| inferred.get(name).expect("asked for")).collect();
+        let decisions: Vec<Vec<Decision>> =
+            names.iter().map(|name| inferred.decisions(name).expect("asked for")).collect();
         for sum in 0..self.len() {
             let (_, digits) = self.result(sum, labels);
-            let decisions: Vec<Decision> = columns.iter().map(|column| decide(&column.row(sum).to_vec())).collect();
-            evaluation.ambiguous += usize::from(decisions.iter().any(|decision| decision.unique().is_none()));
-            if decisions.iter().zip(digits).all(|(decision, digit)| decision.unique() == Some(digit)) {
+            let positions = || decisions.iter().map(|column| column[sum].position());
+            evaluation.ambiguous += usize::from(positions().any(|position| position.is_none()));
+            if positions().eq(digits.into_iter().map(Some)) {
                 evaluation.right += 1;
             } else {
                 evaluation.failures.push(sum);
@@ -163,6 +158,7 @@ impl Sums {
 
 /// How many sums came out right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Sums evaluated.
     pub sums: usize,
@@ -174,8 +170,4 @@ pub struct Evaluation {
     pub failures: Vec<usize>,
     /// Wall-clock seconds of inference, perception apart.
     pub seconds: f64,
-}
-
-fn views(inputs: &[(String, Array2<f32>)]) -> Vec<(&str, ArrayView2<'_, f32>)> {
-    inputs.iter().map(|(name, array)| (name.as_str(), array.view())).collect()
 }

@@ -9,8 +9,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::datasets::Flower;
-use crate::inference::Engine;
-use crate::learning::{Error, Examples, Target};
+use crate::inference::{Cases, Error, Target};
 use crate::possibility::Trapezoid;
 use crate::rules::RuleBase;
 
@@ -35,20 +34,19 @@ fn concepts(low: f32, high: f32, softness: f32) -> [Trapezoid; 3] {
     ]
 }
 
-/// The flowers as examples: possibilities of the two petal sizes, species as targets.
+/// The flowers as cases: possibilities of the two petal sizes, species as targets.
 ///
 /// # Errors
-/// If the engine is for other rules.
-pub fn examples(engine: &Engine, flowers: &[&Flower]) -> Result<Examples, Error> {
+/// If the rule base is another.
+pub fn cases(base: &RuleBase, flowers: &[&Flower]) -> Result<Cases, Error> {
     let column = |size: fn(&Flower) -> f32, concepts: [Trapezoid; 3]| {
         Array2::from_shape_fn((flowers.len(), 3), |(row, concept)| concepts[concept].degree(size(flowers[row])))
     };
-    let length = column(|flower| flower.petal_length, concepts(2.5, 4.9, 0.6));
-    let width = column(|flower| flower.petal_width, concepts(0.8, 1.7, 0.3));
-    let species = ["setosa", "versicolor", "virginica"];
-    let target = |flower: &&Flower| species.iter().position(|name| *name == flower.species).map(Target::Value);
-    Examples::new(engine, &[("petal_length", length.view()), ("petal_width", width.view())])?
-        .with_targets("species", flowers.iter().map(target).collect())
+    Cases::of(base)
+        .possibilities("petal_length", &column(|flower| flower.petal_length, concepts(2.5, 4.9, 0.6)))
+        .possibilities("petal_width", &column(|flower| flower.petal_width, concepts(0.8, 1.7, 0.3)))
+        .targets("species", flowers.iter().map(|flower| Some(Target::value(flower.species.as_str()))))
+        .build()
 }
 
 /// A seeded split into training (half), validation (a sixth) and test flowers (a third).

@@ -17,6 +17,20 @@ pub struct Split {
     pub test: Vec<Puzzle>,
 }
 
+/// Why no split can be generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// Each image is used once, and those of a digit are used up.
+    #[error("no image of the digit {digit} is left in MNIST's {part} part: expected more images")]
+    TooFewImages {
+        /// The digit.
+        digit: u8,
+        /// The part of MNIST: `training`, `validation` or `test`.
+        part: &'static str,
+    },
+}
+
 /// Corruptions of one puzzle at most, before it is seen whether it is invalid.
 const MOST_CORRUPTIONS: usize = 10;
 
@@ -26,35 +40,36 @@ const MOST_CORRUPTIONS: usize = 10;
 /// until the copy is invalid. Untouched cells keep their images; otherwise an image is used once.
 ///
 /// # Errors
-/// A message if MNIST holds too few images of some digit.
+/// [`GenerateError::TooFewImages`] if MNIST holds too few images of some digit.
 ///
 /// # Panics
 /// If m is not 2 or 3: MNIST has ten digits.
-pub fn generate(mnist: &Mnist, m: usize, seed: u64) -> Result<Split, String> {
+pub fn generate(mnist: &Mnist, m: usize, seed: u64) -> Result<Split, GenerateError> {
     assert!((2..=3).contains(&m), "grids of side 4 or 9");
-    let part = |digits: &Digits, count: usize, stream: u64| {
+    let part = |name: &'static str, digits: &Digits, count: usize, stream: u64| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        let mut maker = Maker { m, pairs: pairs(m), pool: Pool::new(digits, m * m, &mut rng), rng };
+        let mut maker = Maker { m, pairs: pairs(m), pool: Pool::new(name, digits, m * m, &mut rng), rng };
         let valid = (0..count).map(|_| maker.valid()).collect::<Result<Vec<_>, _>>()?;
         let invalid = valid.iter().map(|puzzle| maker.corrupted(puzzle)).collect::<Result<Vec<_>, _>>()?;
-        Ok::<_, String>([valid, invalid].concat())
+        Ok::<_, GenerateError>([valid, invalid].concat())
     };
     Ok(Split {
-        train: part(&mnist.train, 100, 0)?,
-        validation: part(&mnist.validation, 50, 1)?,
-        test: part(&mnist.test, 50, 2)?,
+        train: part("training", &mnist.train, 100, 0)?,
+        validation: part("validation", &mnist.validation, 50, 1)?,
+        test: part("test", &mnist.test, 50, 2)?,
     })
 }
 
 /// Images not used yet, by digit.
 struct Pool<'a> {
+    part: &'static str,
     digits: &'a Digits,
     unused: Vec<Vec<usize>>,
 }
 
 impl<'a> Pool<'a> {
-    fn new(digits: &'a Digits, classes: usize, rng: &mut ChaCha8Rng) -> Self {
+    fn new(part: &'static str, digits: &'a Digits, classes: usize, rng: &mut ChaCha8Rng) -> Self {
         let mut unused = vec![Vec::new(); classes];
         for (image, &label) in digits.labels.iter().enumerate() {
             if let Some(images) = unused.get_mut(usize::from(label)) {
@@ -62,13 +77,12 @@ impl<'a> Pool<'a> {
             }
         }
         unused.iter_mut().for_each(|images| images.shuffle(rng));
-        Self { digits, unused }
+        Self { part, digits, unused }
     }
 
-    fn draw(&mut self, digit: u8) -> Result<ndarray::ArrayView2<'a, u8>, String> {
+    fn draw(&mut self, digit: u8) -> Result<ndarray::ArrayView2<'a, u8>, GenerateError> {
         let image = self.unused[usize::from(digit)].pop();
-        let image =
-            image.ok_or_else(|| format!("no image of the digit {digit} is left: expected more MNIST images"))?;
+        let image = image.ok_or(GenerateError::TooFewImages { digit, part: self.part })?;
         Ok(self.digits.images.index_axis(Axis(0), image))
     }
 }
@@ -81,7 +95,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn valid(&mut self) -> Result<Puzzle, String> {
+    fn valid(&mut self) -> Result<Puzzle, GenerateError> {
         let digits = random_grid(self.m, &mut self.rng);
         let mut images = Array3::zeros((digits.len(), 28, 28));
         for (mut cell, &digit) in images.outer_iter_mut().zip(&digits) {
@@ -90,7 +104,7 @@ impl Maker<'_> {
         Ok(Puzzle { images, digits, valid: true, note: "valid".to_owned() })
     }
 
-    fn corrupted(&mut self, original: &Puzzle) -> Result<Puzzle, String> {
+    fn corrupted(&mut self, original: &Puzzle) -> Result<Puzzle, GenerateError> {
         let mut puzzle = Puzzle { valid: false, ..original.clone() };
         let by_swap = self.rng.random::<bool>();
         let mut corruptions = 0;
@@ -121,7 +135,7 @@ impl Maker<'_> {
         puzzle.images.index_axis_mut(Axis(0), b).assign(&image);
     }
 
-    fn replace(&mut self, puzzle: &mut Puzzle) -> Result<(), String> {
+    fn replace(&mut self, puzzle: &mut Puzzle) -> Result<(), GenerateError> {
         let n = (self.m * self.m) as u8;
         let cell = self.rng.random_range(0..puzzle.digits.len());
         let digit = (puzzle.digits[cell] + self.rng.random_range(1..n)) % n;
@@ -160,4 +174,17 @@ fn random_grid(m: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let filled = fill(&mut grid, m, &earlier, rng);
     debug_assert!(filled, "an empty grid can be filled");
     grid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_images_are_named() {
+        let few = Digits { images: Array3::zeros((4, 28, 28)), labels: vec![0, 1, 2, 3].into() };
+        let mnist = Mnist { train: few.clone(), validation: few.clone(), test: few };
+        let error = generate(&mnist, 2, 0).unwrap_err();
+        assert!(matches!(error, GenerateError::TooFewImages { part: "training", .. }), "{error}");
+    }
 }

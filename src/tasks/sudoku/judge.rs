@@ -1,10 +1,10 @@
-use ndarray::{Array2, Array3, ArrayView2, s};
+use ndarray::{Array3, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use super::pairs;
 use crate::datasets::Puzzle;
-use crate::inference::Engine;
-use crate::learning::{Error, Examples, Target};
+use crate::inference::{Cases, CasesBuilder, Error, Target};
+use crate::rules::RuleBase;
 
 /// How possible it is that a grid is valid, and that it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,34 +28,33 @@ pub fn score(verdict: Verdict) -> f32 {
 /// Degrees below this count as this, so that scores stay finite.
 const LEAST_DEGREE: f32 = 1e-12;
 
-/// The inputs of the rules for some puzzles, from the possibilities of their cells, shape
-/// (puzzles, cells, digits).
-pub fn inputs(cells: &Array3<f32>) -> Vec<(String, Array2<f32>)> {
-    (0..cells.dim().1).map(|cell| (format!("x{cell}"), cells.slice(s![.., cell, ..]).to_owned())).collect()
-}
-
-/// Puzzles as examples to learn from: the digits of every pair, and the verdict.
+/// Puzzles as inputs of the rules, from the possibilities of their cells, shape (puzzles, cells,
+/// digits).
 ///
 /// # Errors
-/// If the engine is for another size.
-pub fn learning_examples(
-    engine: &Engine,
-    m: usize,
-    cells: &Array3<f32>,
-    puzzles: &[Puzzle],
-) -> Result<Examples, Error> {
-    let columns = inputs(cells);
-    let given: Vec<(&str, ArrayView2<f32>)> =
-        columns.iter().map(|(name, column)| (name.as_str(), column.view())).collect();
-    let mut examples = Examples::new(engine, &given)?;
+/// If the rule base is for another size.
+pub fn cases(base: &RuleBase, cells: &Array3<f32>) -> Result<Cases, Error> {
+    inputs(base, cells).build()
+}
+
+fn inputs(base: &RuleBase, cells: &Array3<f32>) -> CasesBuilder {
+    let add = |cases: CasesBuilder, cell| cases.possibilities(&format!("x{cell}"), &cells.slice(s![.., cell, ..]));
+    (0..cells.dim().1).fold(Cases::of(base), add)
+}
+
+/// Puzzles as cases to learn from: the digits of every pair, and the verdict.
+///
+/// # Errors
+/// If the rule base is for another size.
+pub fn labelled_cases(base: &RuleBase, m: usize, cells: &Array3<f32>, puzzles: &[Puzzle]) -> Result<Cases, Error> {
     let n = m * m;
+    let mut cases = inputs(base, cells);
     for (p, q) in pairs(m) {
-        let pair =
-            |puzzle: &Puzzle| Some(Target::Value(usize::from(puzzle.digits[p]) * n + usize::from(puzzle.digits[q])));
-        examples = examples.with_targets(&format!("b_{p}_{q}"), puzzles.iter().map(pair).collect())?;
+        let pair = |puzzle: &Puzzle| usize::from(puzzle.digits[p]) * n + usize::from(puzzle.digits[q]);
+        let targets = puzzles.iter().map(|puzzle| Some(Target::Position(pair(puzzle))));
+        cases = cases.targets(&format!("b_{p}_{q}"), targets);
     }
-    examples
-        .with_targets("valid", puzzles.iter().map(|puzzle| Some(Target::Value(usize::from(!puzzle.valid)))).collect())
+    cases.targets("valid", puzzles.iter().map(|puzzle| Some(Target::Position(usize::from(!puzzle.valid))))).build()
 }
 
 /// The score from which on puzzles are taken for valid, so that most of these are judged rightly;

@@ -11,7 +11,7 @@ mod judge;
 
 pub use exact::Exact;
 pub use generator::{Split, generate};
-pub use judge::{Verdict, area_under_curve, best_threshold, inputs, learning_examples, score, violations};
+pub use judge::{Verdict, area_under_curve, best_threshold, cases, labelled_cases, score, violations};
 
 use crate::rules::{Error, RuleBase};
 

@@ -7,34 +7,37 @@ use crate::rules::Subset;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
     class_of: Vec<u32>,
-    /// For each class, which sets hold it.
-    members: Vec<Vec<bool>>,
+    classes: usize,
+    sets: usize,
+    /// Class by class, which sets hold it.
+    members: Vec<bool>,
 }
 
 impl Partition {
     /// Partitions the elements 0 .. `elements` by these subsets of them: O(elements × sets).
     pub fn new(elements: usize, sets: &[Subset]) -> Self {
         let mut known: HashMap<Vec<bool>, u32> = HashMap::new();
-        let mut members: Vec<Vec<bool>> = Vec::new();
+        let mut members: Vec<bool> = Vec::new();
         let class = |element: usize| {
             let signature: Vec<bool> = sets.iter().map(|set| set.contains(element)).collect();
+            let next = known.len() as u32;
             *known.entry(signature).or_insert_with_key(|signature| {
-                members.push(signature.clone());
-                (members.len() - 1) as u32
+                members.extend(signature);
+                next
             })
         };
         let class_of = (0..elements).map(class).collect();
-        Self { class_of, members }
+        Self { class_of, classes: known.len(), sets: sets.len(), members }
     }
 
     /// The number of classes.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.classes
     }
 
     /// Whether there is no class, that is, no element.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.classes == 0
     }
 
     /// The class of each element.
@@ -44,6 +47,6 @@ impl Partition {
 
     /// Whether a set holds the elements of a class.
     pub fn contains(&self, set: usize, class: usize) -> bool {
-        self.members[class][set]
+        self.members[class * self.sets + set]
     }
 }

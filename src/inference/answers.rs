@@ -1,0 +1,173 @@
+//! What inference gives: distributions of one case, arrays of many.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, s};
+use rayon::prelude::*;
+
+use super::{Cases, Engine, Error};
+use crate::possibility::{Attribute, Decision, Distribution, decide, possibility_outside};
+use crate::program::{Atoms, LANES, Program, Runner, Trace, Visitor, Wide};
+use crate::rules::Source;
+
+/// What was inferred for one case: a distribution for every derived attribute.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    program: Arc<Program>,
+    trace: Trace,
+}
+
+impl Inference {
+    pub(super) fn new(program: Arc<Program>, trace: Trace) -> Self {
+        Self { program, trace }
+    }
+
+    /// The distribution of a derived attribute; none for a name that no rule concludes on.
+    pub fn get(&self, name: &str) -> Option<Distribution> {
+        match self.program.base.source(self.program.base.position(name)?) {
+            Source::RuleSet(stage) => Some(self.distribution(stage)),
+            _ => None,
+        }
+    }
+
+    /// All distributions, in cascade order.
+    pub fn iter(&self) -> impl Iterator<Item = Distribution> {
+        (0..self.program.stages.len()).map(|stage| self.distribution(stage))
+    }
+
+    fn distribution(&self, stage: usize) -> Distribution {
+        let atoms = self.trace.atoms_of(&self.program, stage);
+        let class_of = self.program.structure(stage).partition.class_of();
+        let attribute = self.program.base.attributes()[self.program.stages[stage].attribute].clone();
+        Distribution::trusted(attribute, class_of.iter().map(|&class| atoms[class as usize]).collect())
+    }
+}
+
+/// What was inferred for many cases, for the attributes asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchInference {
+    columns: Vec<(Attribute, Range<usize>)>,
+    degrees: Array2<f32>,
+}
+
+impl BatchInference {
+    /// The number of cases.
+    pub fn len(&self) -> usize {
+        self.degrees.nrows()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The degrees of an attribute that was asked for, shape (cases, values).
+    pub fn get(&self, name: &str) -> Option<ArrayView2<'_, f32>> {
+        let (_, range) = self.columns.iter().find(|(attribute, _)| attribute.name() == name)?;
+        Some(self.degrees.slice(s![.., range.clone()]))
+    }
+
+    /// The distribution of an attribute that was asked for, in one case.
+    ///
+    /// # Panics
+    /// If there is no such case.
+    pub fn distribution(&self, name: &str, case: usize) -> Option<Distribution> {
+        let (attribute, range) = self.columns.iter().find(|(attribute, _)| attribute.name() == name)?;
+        Some(Distribution::trusted(attribute.clone(), self.degrees.slice(s![case, range.clone()]).to_vec()))
+    }
+
+    /// The decision on an attribute that was asked for, case by case: unique, or all values that
+    /// tie.
+    pub fn decisions(&self, name: &str) -> Option<Vec<Decision>> {
+        let degrees = self.get(name)?;
+        Some(degrees.outer_iter().map(|row| decide(row.as_slice().expect("a row lies together"))).collect())
+    }
+
+    /// The necessity of the decided values, case by case: 1 − the highest other degree. Where
+    /// values tie, that of all of them together.
+    pub fn necessities(&self, name: &str) -> Option<Vec<f32>> {
+        let degrees = self.get(name)?;
+        let necessity = |row: ndarray::ArrayView1<'_, f32>| {
+            let row = row.to_slice().expect("a row lies together");
+            1.0 - possibility_outside(row, &decide(row).positions())
+        };
+        Some(degrees.outer_iter().map(necessity).collect())
+    }
+
+    /// The degrees as arrays of their own, shape (cases, values), in the order asked for.
+    pub fn into_arrays(self) -> Vec<(Attribute, Array2<f32>)> {
+        if let [(attribute, _)] = self.columns.as_slice() {
+            return vec![(attribute.clone(), self.degrees)];
+        }
+        let of = |(attribute, range)| (attribute, self.degrees.slice(s![.., range]).to_owned());
+        self.columns.into_iter().map(of).collect()
+    }
+}
+
+/// Blocks of [`LANES`] cases that a thread takes at once.
+const BLOCKS_PER_TASK: usize = 4;
+
+impl Engine {
+    /// Infers some derived attributes of every case, in parallel.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDerived`] for a name that no rule concludes on, [`Error::OtherRules`] for
+    /// cases of another rule base.
+    pub fn infer_batch(&self, cases: &Cases, attributes: &[&str]) -> Result<BatchInference, Error> {
+        cases.check_base(self.base())?;
+        let program = self.program();
+        let mut places = vec![None; program.stages.len()];
+        let mut columns: Vec<(Attribute, Range<usize>)> = Vec::new();
+        let mut width = 0;
+        for &name in attributes {
+            let stage = self.stage(name)?;
+            if places[stage].is_none() {
+                places[stage] = Some(width);
+                let attribute = &self.base().attributes()[program.stages[stage].attribute];
+                columns.push((attribute.clone(), width..width + attribute.domain().len()));
+                width += attribute.domain().len();
+            }
+        }
+        let wanted: Vec<usize> = (0..places.len()).filter(|&stage| places[stage].is_some()).collect();
+        let cone = program.cone(&wanted);
+        let stages: Vec<usize> = (0..cone.len()).filter(|&stage| cone[stage]).collect();
+        let mut degrees = vec![0.0; cases.len() * width];
+        if !degrees.is_empty() {
+            let input_width = self.base().input_width();
+            let task = |runner: &mut Runner<'_, Wide>, (output, rows): (&mut [f32], &[f32])| {
+                for (output, rows) in output.chunks_mut(LANES * width).zip(rows.chunks(LANES * input_width)) {
+                    let mut spread = Spread { program, places: &places, width, output };
+                    runner.run(rows, stages.iter().copied(), self.floors(), &mut spread);
+                }
+            };
+            let (outputs, inputs) = (LANES * width * BLOCKS_PER_TASK, LANES * input_width * BLOCKS_PER_TASK);
+            let tasks = degrees.par_chunks_mut(outputs).zip(cases.degrees().par_chunks(inputs));
+            tasks.for_each_init(|| Runner::new(program), task);
+        }
+        let degrees = Array2::from_shape_vec((cases.len(), width), degrees).expect("one row a case");
+        Ok(BatchInference { columns, degrees })
+    }
+}
+
+/// Writes the degree of each value, that of its atom, into the rows of a block of cases.
+struct Spread<'a> {
+    program: &'a Program,
+    /// For each stage, where the degrees of its attribute start in a row, if it is wanted.
+    places: &'a [Option<usize>],
+    width: usize,
+    output: &'a mut [f32],
+}
+
+impl Visitor<Wide> for Spread<'_> {
+    #[inline]
+    fn atoms(&mut self, stage: usize, _: &[Wide], atoms: &Atoms<'_, Wide>) {
+        let Some(start) = self.places[stage] else { return };
+        let class_of = self.program.structure(stage).partition.class_of();
+        for (value, &class) in class_of.iter().enumerate() {
+            let degrees = atoms.get(class as usize);
+            let column = self.output[start + value..].iter_mut().step_by(self.width);
+            column.zip(degrees).for_each(|(out, &degree)| *out = degree);
+        }
+    }
+}

@@ -1,0 +1,430 @@
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayBase, ArrayView2, ArrayView, Axis, Data, Ix1, Ix2, s};
+
+use super::{Error, Target};
+use crate::possibility::{Attribute, Transform, Value, check_degrees, decide};
+use crate::program::{LANES, Partition, Wide};
+use crate::rules::{RuleBase, Source, list_names};
+
+/// A table of cases for one rule base: possibilities of its inputs and, to learn or to check,
+/// targets of its derived attributes. Everything in it is checked when it is built.
+///
+/// ```
+/// use ndarray::array;
+/// use pinesy::inference::{Cases, Target};
+/// use pinesy::possibility::Transform;
+/// use pinesy::rules::RuleBase;
+///
+/// let base = RuleBase::read("rulesets/iris.toml", &[])?;
+/// // A single case from slices: one row.
+/// let flower = Cases::of(&base)
+///     .possibilities("petal_length", &[0.0, 0.3, 1.0])
+///     .probabilities("petal_width", &[0.0, 0.2, 0.8], Transform::Antipignistic)
+///     .build()?;
+/// assert_eq!(flower.len(), 1);
+/// // Two cases from arrays, one row a case; the width of the second petal is unknown.
+/// let flowers = Cases::of(&base)
+///     .possibilities("petal_length", &array![[0.0, 0.3, 1.0], [1.0, 0.0, 0.0]])
+///     .possibilities("petal_width", &array![[0.0, 0.2, 1.0], [1.0, 1.0, 1.0]])
+///     .unknown_in("petal_width", [1])
+///     .targets("species", [Some(Target::value("virginica")), None])
+///     .build()?;
+/// assert_eq!(flowers.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cases {
+    base: RuleBase,
+    /// One row a case: the inputs' degrees one after the other.
+    rows: Array2<f32>,
+    /// By rule set in cascade order.
+    targets: Vec<Targets>,
+}
+
+/// Degrees of one attribute, a row a case: any two-dimensional array of `f32`, or something
+/// one-dimensional for a single case.
+pub trait Rows {
+    /// The rows, as they are.
+    fn rows(&self) -> ArrayView2<'_, f32>;
+}
+
+impl<S: Data<Elem = f32>> Rows for ArrayBase<S, Ix2> {
+    fn rows(&self) -> ArrayView2<'_, f32> {
+        self.view()
+    }
+}
+
+impl<S: Data<Elem = f32>> Rows for ArrayBase<S, Ix1> {
+    fn rows(&self) -> ArrayView2<'_, f32> {
+        self.view().insert_axis(Axis(0))
+    }
+}
+
+impl Rows for [f32] {
+    fn rows(&self) -> ArrayView2<'_, f32> {
+        ArrayView::from(self).insert_axis(Axis(0))
+    }
+}
+
+impl<const N: usize> Rows for [f32; N] {
+    fn rows(&self) -> ArrayView2<'_, f32> {
+        self.as_slice().rows()
+    }
+}
+
+impl Rows for Vec<f32> {
+    fn rows(&self) -> ArrayView2<'_, f32> {
+        self.as_slice().rows()
+    }
+}
+
+impl<R: Rows + ?Sized> Rows for &R {
+    fn rows(&self) -> ArrayView2<'_, f32> {
+        (**self).rows()
+    }
+}
+
+/// The targets of one attribute; no entries where nothing was said.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Targets {
+    entries: Vec<Entry>,
+    /// The graded ones, row after row.
+    degrees: Vec<f32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Entry {
+    None,
+    Position(u32),
+    /// The number of a row of degrees.
+    Degrees(u32),
+}
+
+/// What a case says about a derived attribute, checked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum KnownTarget<'a> {
+    Position(usize),
+    Degrees(&'a [f32]),
+}
+
+impl Cases {
+    /// Starts a table for the inputs of a rule base.
+    pub fn of(base: &RuleBase) -> CasesBuilder {
+        CasesBuilder {
+            cases: Ok(Self {
+                base: base.clone(),
+                rows: Array2::zeros((0, base.input_width())),
+                targets: vec![Targets::default(); base.rule_sets().len()],
+            }),
+            count: None,
+            given: vec![false; base.input_positions().len()],
+            unknown: Vec::new(),
+        }
+    }
+
+    /// The number of cases.
+    pub fn len(&self) -> usize {
+        self.rows.nrows()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rule base they are for.
+    pub fn base(&self) -> &RuleBase {
+        &self.base
+    }
+
+    /// The possibilities of an input, a row a case; none for a name that is no input.
+    pub fn input(&self, name: &str) -> Option<ArrayView2<'_, f32>> {
+        let Source::Input(input) = self.base.source(self.base.position(name)?) else { return None };
+        Some(self.rows.slice(s![.., self.base.input_columns()[input].clone()]))
+    }
+
+    /// Some of the cases, as a table of their own.
+    ///
+    /// # Panics
+    /// If the range ends after the last case.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let of = |targets: &Targets| {
+            if targets.entries.is_empty() {
+                return Targets::default();
+            }
+            // Rows of degrees keep their numbers.
+            Targets { entries: targets.entries[range.clone()].to_vec(), degrees: targets.degrees.clone() }
+        };
+        Self {
+            base: self.base.clone(),
+            rows: self.rows.slice(s![range.clone(), ..]).to_owned(),
+            targets: self.targets.iter().map(of).collect(),
+        }
+    }
+
+    /// One of the cases.
+    ///
+    /// # Panics
+    /// If there is no such case.
+    pub fn row(&self, case: usize) -> Self {
+        self.slice(case..case + 1)
+    }
+
+    /// Checks that the cases are for these rules.
+    pub(crate) fn check_base(&self, base: &RuleBase) -> Result<(), Error> {
+        if &self.base == base { Ok(()) } else { Err(Error::OtherRules) }
+    }
+
+    /// Case after case, the degrees of all inputs.
+    pub(crate) fn degrees(&self) -> &[f32] {
+        self.rows.as_slice().expect("made in standard layout")
+    }
+
+    /// What a case says about a rule set's attribute.
+    pub(crate) fn target(&self, set: usize, case: usize) -> Option<KnownTarget<'_>> {
+        match self.targets[set].entries.get(case)? {
+            Entry::None => None,
+            Entry::Position(position) => Some(KnownTarget::Position(*position as usize)),
+            Entry::Degrees(row) => {
+                let len = self.base.conclusion(&self.base.rule_sets()[set]).domain().len();
+                Some(KnownTarget::Degrees(&self.targets[set].degrees[*row as usize * len..][..len]))
+            }
+        }
+    }
+
+    /// The position of the value that a case says is the right one, if it says so of just one.
+    pub(crate) fn true_position(&self, set: usize, case: usize) -> Option<usize> {
+        match self.target(set, case)? {
+            KnownTarget::Position(position) => Some(position),
+            KnownTarget::Degrees(degrees) => decide(degrees).position(),
+        }
+    }
+
+    /// The number of cases that have a target for a rule set.
+    pub(crate) fn target_count(&self, set: usize) -> usize {
+        self.targets[set].entries.iter().filter(|entry| **entry != Entry::None).count()
+    }
+
+    /// The targets of a block of cases: the degree each atom should get, and which cases have one.
+    pub(crate) fn block(&self, set: usize, first: usize, partition: &Partition) -> (Vec<Wide>, [bool; LANES]) {
+        let mut atoms = vec![[0.0; LANES]; partition.len()];
+        let mut present = [false; LANES];
+        for (lane, present) in present.iter_mut().enumerate() {
+            match self.target(set, first + lane) {
+                None => continue,
+                Some(KnownTarget::Position(position)) => {
+                    atoms[partition.class_of()[position] as usize][lane] = 1.0;
+                }
+                Some(KnownTarget::Degrees(degrees)) => {
+                    for (&degree, &atom) in degrees.iter().zip(partition.class_of()) {
+                        let highest = &mut atoms[atom as usize][lane];
+                        *highest = f32::max(*highest, degree);
+                    }
+                }
+            }
+            *present = true;
+        }
+        (atoms, present)
+    }
+}
+
+/// Gathers the columns of a table; [`CasesBuilder::build`] says whether all was right.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct CasesBuilder {
+    /// The first error ends the work.
+    cases: Result<Cases, Error>,
+    count: Option<usize>,
+    given: Vec<bool>,
+    /// Inputs and cases in which they are unknown; all cases where none are named.
+    unknown: Vec<(usize, Option<Vec<usize>>)>,
+}
+
+impl CasesBuilder {
+    /// The number of cases. Needed only where no column tells it: all inputs unknown.
+    pub fn count(self, cases: usize) -> Self {
+        self.step(|this, cases_| this.set_count(cases_, "the table", cases))
+    }
+
+    /// Gives an input its possibilities, a row a case in domain order.
+    pub fn possibilities(self, input: &str, rows: &(impl Rows + ?Sized)) -> Self {
+        self.column(input, rows.rows(), None)
+    }
+
+    /// Gives an input its probabilities, a row a case in domain order, which `transform` turns into
+    /// possibilities.
+    pub fn probabilities(self, input: &str, rows: &(impl Rows + ?Sized), transform: Transform) -> Self {
+        self.column(input, rows.rows(), Some(transform))
+    }
+
+    /// Leaves an input unknown in every case: each of its values is fully possible.
+    pub fn unknown(self, input: &str) -> Self {
+        self.step(|this, cases| {
+            let number = input_of(&cases.base, input)?;
+            this.give(number, input)?;
+            this.unknown.push((number, None));
+            Ok(())
+        })
+    }
+
+    /// Makes an input unknown in some cases (their positions), whatever its column says there.
+    pub fn unknown_in(self, input: &str, cases: impl IntoIterator<Item = usize>) -> Self {
+        self.step(|this, table| {
+            this.unknown.push((input_of(&table.base, input)?, Some(cases.into_iter().collect())));
+            Ok(())
+        })
+    }
+
+    /// Gives a derived attribute its targets: one a case, `None` where a case says nothing.
+    pub fn targets(self, attribute: &str, targets: impl IntoIterator<Item = Option<Target>>) -> Self {
+        self.step(|this, cases| {
+            let (set, attribute) = derived(&cases.base, attribute)?;
+            let mut checked = Targets::default();
+            for (row, target) in targets.into_iter().enumerate() {
+                let entry = target.map_or(Ok(Entry::None), |target| checked.entry(&attribute, target));
+                checked.entries.push(entry.map_err(|error| Error::Target { row, error: Box::new(error) })?);
+            }
+            this.set_count(cases, attribute.name(), checked.entries.len())?;
+            cases.targets[set] = checked;
+            Ok(())
+        })
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// The first thing that was wrong: [`Error::MissingInput`], [`Error::UnknownInput`],
+    /// [`Error::DuplicateInput`], [`Error::Degrees`], [`Error::Row`], [`Error::Count`],
+    /// [`Error::UnknownDerived`], [`Error::Target`].
+    pub fn build(self) -> Result<Cases, Error> {
+        let mut cases = self.cases?;
+        let inputs: Vec<&Attribute> = cases.base.inputs().collect();
+        if let Some(missing) = self.given.iter().position(|given| !given) {
+            return Err(Error::MissingInput(inputs[missing].name().to_owned()));
+        }
+        if self.count.is_none() {
+            return Err(Error::NoCount);
+        }
+        let columns = cases.base.input_columns().to_vec();
+        for (input, rows) in self.unknown {
+            let mut column = cases.rows.slice_mut(s![.., columns[input].clone()]);
+            let Some(rows) = rows else {
+                column.fill(1.0);
+                continue;
+            };
+            for row in rows {
+                if row >= column.nrows() {
+                    return Err(Error::Count {
+                        name: cases.base.attributes()[cases.base.input_positions()[input]].name().to_owned(),
+                        found: row + 1,
+                        expected: column.nrows(),
+                    });
+                }
+                column.row_mut(row).fill(1.0);
+            }
+        }
+        Ok(cases)
+    }
+
+    /// Takes a step unless one before it failed.
+    fn step(mut self, step: impl FnOnce(&mut Self, &mut Cases) -> Result<(), Error>) -> Self {
+        let Ok(mut cases) = std::mem::replace(&mut self.cases, Err(Error::NoCount)) else { return self };
+        self.cases = step(&mut self, &mut cases).map(|()| cases);
+        self
+    }
+
+    fn column(self, name: &str, rows: ArrayView2<'_, f32>, transform: Option<Transform>) -> Self {
+        self.step(|this, cases| {
+            let input = input_of(&cases.base, name)?;
+            this.give(input, name)?;
+            this.set_count(cases, name, rows.nrows())?;
+            let columns = cases.base.input_columns()[input].clone();
+            let single = rows.nrows() == 1;
+            let width = cases.base.input_width();
+            let all = cases.rows.as_slice_mut().expect("made in standard layout");
+            for (row, (given, out)) in rows.outer_iter().zip(all.chunks_exact_mut(width)).enumerate() {
+                let at = |error: Error| if single { error } else { Error::Row { row, error: Box::new(error) } };
+                let out = &mut out[columns.clone()];
+                if given.len() != out.len() {
+                    let wrong = check_degrees(name, out.len(), &given.to_vec());
+                    wrong.map_err(|error| at(error.into()))?;
+                }
+                match transform {
+                    None => {
+                        given.iter().zip(out.iter_mut()).for_each(|(&degree, out)| *out = degree);
+                        check_degrees(name, out.len(), out).map_err(|error| at(error.into()))?;
+                    }
+                    Some(transform) => {
+                        let possibility = transform.possibility(&given.to_vec());
+                        let wrong = |source| at(Error::Probabilities { name: name.to_owned(), source });
+                        out.copy_from_slice(&possibility.map_err(wrong)?);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn give(&mut self, input: usize, name: &str) -> Result<(), Error> {
+        if std::mem::replace(&mut self.given[input], true) {
+            return Err(Error::DuplicateInput(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn set_count(&mut self, cases: &mut Cases, name: &str, found: usize) -> Result<(), Error> {
+        match self.count {
+            Some(expected) if expected != found => Err(Error::Count { name: name.to_owned(), found, expected }),
+            Some(_) => Ok(()),
+            None => {
+                self.count = Some(found);
+                cases.rows = Array2::zeros((found, cases.base.input_width()));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Targets {
+    fn entry(&mut self, attribute: &Attribute, target: Target) -> Result<Entry, Error> {
+        let domain = attribute.domain();
+        let outside = |value: &Value| Error::OutsideDomain {
+            attribute: attribute.name().to_owned(),
+            value: value.clone(),
+            domain: domain.to_string(),
+        };
+        match target {
+            Target::Value(value) => {
+                Ok(Entry::Position(domain.position(&value).ok_or_else(|| outside(&value))? as u32))
+            }
+            Target::Position(position) if position < domain.len() => Ok(Entry::Position(position as u32)),
+            Target::Position(position) => {
+                Err(Error::Position { attribute: attribute.name().to_owned(), position, len: domain.len() })
+            }
+            Target::Degrees(degrees) => {
+                check_degrees(attribute.name(), domain.len(), &degrees)?;
+                self.degrees.extend_from_slice(&degrees);
+                Ok(Entry::Degrees((self.degrees.len() / domain.len() - 1) as u32))
+            }
+        }
+    }
+}
+
+fn input_of(base: &RuleBase, name: &str) -> Result<usize, Error> {
+    match base.position(name).map(|position| base.source(position)) {
+        Some(Source::Input(input)) => Ok(input),
+        _ => Err(Error::UnknownInput { name: name.to_owned(), known: list_names(base.inputs().map(Attribute::name)) }),
+    }
+}
+
+/// The rule set on an attribute, and the attribute.
+pub(crate) fn derived(base: &RuleBase, name: &str) -> Result<(usize, Attribute), Error> {
+    match base.position(name).map(|position| (base.source(position), position)) {
+        Some((Source::RuleSet(set), position)) => Ok((set, base.attributes()[position].clone())),
+        _ => Err(Error::UnknownDerived {
+            name: name.to_owned(),
+            known: list_names(base.rule_sets().iter().map(|set| base.conclusion(set).name())),
+        }),
+    }
+}
