@@ -8,9 +8,16 @@ use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, ThresholdSearch, learn};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{Sums, rules};
-use pinesy::tasks::peak_memory;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+#[path = "../examples/common/figures.rs"]
+mod figures;
+#[path = "plain/mod.rs"]
+mod plain;
+
+use figures::peak_memory;
+use plain::Plain;
 
 /// Probabilities of digits read with some doubt, and the digits.
 fn reader(images: usize) -> (Array2<f32>, ndarray::Array1<u8>) {
@@ -32,11 +39,30 @@ fn inference(c: &mut Criterion) {
         let (probabilities, _) = reader(2 * k * count);
         let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
         let engine = Engine::certain(&rules(k).unwrap());
-        let batch = Sums::draw(2 * k * count, k, 0).batch(&engine, degrees.view()).unwrap();
+        let cases = Sums::draw(2 * k * count, k, 0).cases(engine.base(), degrees.view()).unwrap();
         let names: Vec<String> = (0..=k).map(|j| format!("y{j}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         group.throughput(Throughput::Elements(count as u64));
-        group.bench_function(format!("k={k}"), |b| b.iter(|| engine.infer_batch(&batch, &names).unwrap()));
+        let plain = Plain::new(&engine);
+        let inferred = engine.infer_batch(&cases, &names).unwrap();
+        for (name, degrees) in names.iter().zip(plain.infer(&cases, &names)) {
+            assert_eq!(inferred.get(name).unwrap(), degrees);
+        }
+        group.bench_function(format!("k={k}"), |b| b.iter(|| engine.infer_batch(&cases, &names).unwrap()));
+        group.bench_function(format!("k={k}, plain"), |b| b.iter(|| plain.infer(&cases, &names)));
+    }
+    group.finish();
+    let mut group = c.benchmark_group("inference of one sum");
+    for k in [1, 4, 100] {
+        let (probabilities, _) = reader(2 * k);
+        let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
+        let engine = Engine::certain(&rules(k).unwrap());
+        let sums = Sums::draw(2 * k, k, 0);
+        let case = sums.cases(engine.base(), degrees.view()).unwrap();
+        group.bench_function(format!("k={k}"), |b| b.iter(|| engine.infer(&case).unwrap()));
+        group.bench_function(format!("k={k}, with its table"), |b| {
+            b.iter(|| engine.infer(&sums.cases(engine.base(), degrees.view()).unwrap()).unwrap())
+        });
     }
     group.finish();
 }
@@ -45,9 +71,9 @@ fn print_memory_of_learning() {
     let (probabilities, labels) = reader(50_000);
     let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
     let engine = Engine::certain(&rules(1).unwrap());
-    let examples = Sums::draw(50_000, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
+    let examples = Sums::draw(50_000, 1, 0).labelled_cases(engine.base(), degrees.view(), labels.view()).unwrap();
     let before = peak_memory();
-    learn(&examples, &LearningConfig::default()).unwrap();
+    learn(&engine, &examples, &LearningConfig::default()).unwrap();
     if let (Some(before), Some(after)) = (before, peak_memory()) {
         println!("learning from 25,000 sums: peak memory from {before:.0} to {after:.0} MB");
     }
@@ -62,17 +88,18 @@ fn learning(c: &mut Criterion) {
     for count in [1_000, 10_000, 25_000, 100_000, 1_000_000] {
         let (probabilities, labels) = reader(2 * count);
         let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
-        let examples = Sums::draw(2 * count, 1, 0).examples(&engine, degrees.view(), labels.view()).unwrap();
+        let examples =
+            Sums::draw(2 * count, 1, 0).labelled_cases(engine.base(), degrees.view(), labels.view()).unwrap();
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(format!("{count} sums, nothing dropped"), |b| {
-            b.iter(|| learn(&examples, &LearningConfig::default()).unwrap())
+            b.iter(|| learn(&engine, &examples, &LearningConfig::default()).unwrap())
         });
         if count == 25_000 {
             let thresholds = ThresholdSearch::paper_normal().grid.values();
             group.bench_function("25000 sums, each of the 30 thresholds of the grid", |b| {
                 b.iter(|| {
                     for &threshold in &thresholds {
-                        learn(&examples, &LearningConfig::default().with_threshold(Some(threshold))).unwrap();
+                        learn(&engine, &examples, &LearningConfig::default().with_threshold(Some(threshold))).unwrap();
                     }
                 })
             });

@@ -20,21 +20,21 @@ fn degrees(names: Vec<String>, values: usize, read: impl Fn(usize) -> usize) -> 
 }
 
 fn compare(c: &mut Criterion, name: &str, engine: &Engine, inputs: &[(String, Vec<f32>)], attribute: &str) {
-    let inputs: Vec<(&str, &[f32])> = inputs.iter().map(|(name, row)| (name.as_str(), row.as_slice())).collect();
-    let other = engine.infer(&inputs).unwrap();
+    let case = inputs.iter().fold(engine.cases(), |case, (name, row)| case.possibilities(name, row)).build().unwrap();
+    let other = engine.infer(&case).unwrap();
     let other = other.get(attribute).unwrap();
     let decided = other.decision().positions()[0];
     let other = other.iter().enumerate().filter(|(i, _)| *i != decided).max_by(|a, b| a.1.1.total_cmp(&b.1.1));
     let other = other.unwrap().1.0.clone();
     let mut group = c.benchmark_group(name);
-    group.bench_function("inference", |b| b.iter(|| engine.infer(&inputs).unwrap()));
+    group.bench_function("inference", |b| b.iter(|| engine.infer(&case).unwrap()));
     group.bench_function("inference and why not the next best", |b| {
-        b.iter(|| Explainer::new(engine, &inputs).unwrap().explain(attribute, &other).unwrap())
+        b.iter(|| Explainer::new(engine, &case).unwrap().explain(attribute, &other).unwrap())
     });
     group.bench_function("inference and why", |b| {
-        b.iter(|| Explainer::new(engine, &inputs).unwrap().justify(attribute).unwrap())
+        b.iter(|| Explainer::new(engine, &case).unwrap().justify(attribute).unwrap())
     });
-    let explainer = Explainer::new(engine, &inputs).unwrap();
+    let explainer = Explainer::new(engine, &case).unwrap();
     group.bench_function("what would change it", |b| b.iter(|| explainer.changes(attribute).unwrap()));
     group.finish();
 }

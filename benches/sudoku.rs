@@ -3,11 +3,16 @@
 //! `RAYON_NUM_THREADS=1 cargo bench --no-default-features --bench sudoku`
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::{Array3, ArrayView2};
+use ndarray::Array3;
 use pinesy::inference::Engine;
-use pinesy::tasks::sudoku::{Exact, inputs, rules};
+use pinesy::tasks::sudoku::{Exact, cases, rules};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+#[path = "plain/mod.rs"]
+mod plain;
+
+use plain::Plain;
 
 const PUZZLES: usize = 256;
 
@@ -36,12 +41,17 @@ fn reasoning(c: &mut Criterion) {
     for m in [2, 3] {
         let (n, cells) = (m * m, puzzles(m, true));
         let engine = Engine::certain(&rules(m).unwrap());
-        let columns = inputs(&cells);
-        let given: Vec<(&str, ArrayView2<f32>)> = columns.iter().map(|(name, a)| (name.as_str(), a.view())).collect();
-        let batch = engine.batch(&given).unwrap();
+        let table = cases(engine.base(), &cells).unwrap();
+        let plain = Plain::new(&engine);
+        assert_eq!(
+            engine.infer_batch(&table, &["valid"]).unwrap().get("valid").unwrap(),
+            plain.infer(&table, &["valid"])[0]
+        );
         group.bench_function(format!("{n}×{n}, pairwise rules"), |b| {
-            b.iter(|| engine.infer_batch(&batch, &["valid"]).unwrap())
+            b.iter(|| engine.infer_batch(&table, &["valid"]).unwrap())
         });
+        group
+            .bench_function(format!("{n}×{n}, pairwise rules, plain"), |b| b.iter(|| plain.infer(&table, &["valid"])));
         let exact = Exact::new(m);
         let verdict = |cells| (exact.possibility_of_valid(cells), exact.possibility_of_invalid(cells));
         for (kind, cells) in [("valid", &cells), ("invalid", &puzzles(m, false))] {

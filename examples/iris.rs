@@ -3,11 +3,17 @@
 //! `cargo run --release --no-default-features --example iris`
 
 use std::error::Error;
+use std::ops::ControlFlow;
 
 use pinesy::datasets::read_iris;
 use pinesy::inference::{Engine, Parameters};
 use pinesy::learning::{LearningConfig, ThresholdSearch, learn, score, search_thresholds};
-use pinesy::tasks::{iris, mean_and_deviation};
+use pinesy::tasks::iris;
+
+#[path = "common/figures.rs"]
+mod figures;
+
+use figures::mean_and_deviation;
 
 const SPLITS: u64 = 20;
 
@@ -22,15 +28,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut last = None;
     for seed in 0..SPLITS {
         let [train, validation, test] = iris::split(&flowers, seed);
-        let [train, validation, test] =
-            [iris::examples(&engine, &train)?, iris::examples(&engine, &validation)?, iris::examples(&engine, &test)?];
+        let cases = |flowers| iris::cases(engine.base(), flowers);
+        let (train, validation, test) = (cases(&train)?, cases(&validation)?, cases(&test)?);
         let accuracy =
             |parameters: &Parameters| Ok::<_, Box<dyn Error>>(score(&engine.with_parameters(parameters)?, &test)?);
         record("no learning: every rule certain", accuracy(&Parameters::certain(engine.base()))?);
-        let (parameters, _) = learn(&train, &LearningConfig::default())?;
+        let (parameters, _) = learn(&engine, &train, &LearningConfig::default())?;
         record("learned from every example", accuracy(&parameters)?);
         let search = ThresholdSearch { patience: 30, ..ThresholdSearch::paper_low_data() };
-        let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search, |_| ())?;
+        let (parameters, report) =
+            search_thresholds(&engine, &train, &validation, 0.0, &search, |_| ControlFlow::Continue(()))?;
         record("learned, threshold chosen on validation", accuracy(&parameters)?);
         last = Some((parameters, report));
     }

@@ -3,21 +3,30 @@
 //! `cargo run --release --example mnist_addition`; `-- --help` lists the options.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
 use ndarray::{Array2, Axis};
+use pinesy::command::one_of;
 use pinesy::datasets::{Digits, Mnist};
 use pinesy::explain::{Explainer, Page, Pictures, Question};
-use pinesy::inference::{Engine, Parameters};
-use pinesy::learning::{Examples, LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
-use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
+use pinesy::inference::{Cases, Engine, Parameters};
+use pinesy::learning::{LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
+use pinesy::perception::{
+    Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, TrainingEvent, accuracy,
+};
 use pinesy::possibility::{Transform, Value};
 use pinesy::tasks::addition::{self, Sums};
-use pinesy::tasks::mean_and_deviation;
 use serde::Serialize;
+use strum::VariantArray;
+
+#[path = "common/figures.rs"]
+mod figures;
+
+use figures::mean_and_deviation;
 
 /// Add handwritten numbers of k digits and compare with the truth.
 ///
@@ -47,10 +56,10 @@ struct Options {
     #[arg(long, default_value = "0.01")]
     threshold: Threshold,
     /// Only this transformation: antipignistic or minimum-specificity. Default: both.
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<Transform>())]
     transform: Option<Transform>,
     /// Where the network runs: auto, wgpu or cpu.
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
     /// Weights of the network.
     #[arg(long, default_value_os_t = shipped("models/mnist.safetensors"))]
@@ -154,7 +163,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "{:>4}  {:19}  {:>7}  {:>5}  {:>16}  {:>9}  {:>8}  {:>7}",
         "k", "transformation", "learned", "sums", "sums right, %", "ambig., %", "learn, s", "µs/sum"
     );
-    let transforms: Vec<Transform> = options.transform.map_or(Transform::ALL.to_vec(), |one| vec![one]);
+    let transforms: Vec<Transform> = options.transform.map_or(Transform::VARIANTS.to_vec(), |one| vec![one]);
     let mut rows = Vec::new();
     for &k in &options.k {
         let engine = Engine::certain(&addition::rules(k.into())?);
@@ -195,8 +204,9 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn examples(&self, engine: &Engine, k: usize, seed: u64) -> Result<Examples, pinesy::learning::Error> {
-        Sums::draw(self.digits.len(), k, seed).examples(engine, self.degrees.view(), self.digits.labels.view())
+    fn cases(&self, engine: &Engine, k: usize, seed: u64) -> Result<Cases, pinesy::inference::Error> {
+        let sums = Sums::draw(self.digits.len(), k, seed);
+        sums.labelled_cases(engine.base(), self.degrees.view(), self.digits.labels.view())
     }
 }
 
@@ -208,12 +218,12 @@ fn first(digits: &Digits, count: Option<usize>) -> Digits {
 fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Network, Box<dyn Error>> {
     let Some(epochs) = options.train else { return Ok(Checkpoint::read(&options.model)?.network(10, device)?) };
     let config = TrainingConfig { epochs, seed: options.seed, ..Default::default() };
-    let (checkpoint, _) =
-        Training::new(config)?.run(&mnist.train, &mnist.validation, device, |_, _, _, finished| {
-            if let Some(epoch) = finished {
-                eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
-            }
-        })?;
+    let (checkpoint, _) = Training::new(config)?.run(&mnist.train, &mnist.validation, device, |event| {
+        if let TrainingEvent::Epoch(epoch) = event {
+            eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
+        }
+        ControlFlow::Continue(())
+    })?;
     Ok(checkpoint.network(10, device)?)
 }
 
@@ -232,21 +242,25 @@ fn evaluate(
         )
         .into());
     }
-    let examples = learning.examples(engine, k, options.seed)?;
+    let cases = learning.cases(engine, k, options.seed)?;
     let (parameters, report) = match options.threshold {
         Threshold::Off => (Parameters::certain(engine.base()), LearningReport::default()),
-        Threshold::Fixed(threshold) => learn(&examples, &LearningConfig::default().with_threshold(threshold))?,
+        Threshold::Fixed(threshold) => learn(engine, &cases, &LearningConfig::default().with_threshold(threshold))?,
         Threshold::Auto => {
-            let validation = validation.examples(engine, k, options.seed)?;
+            let validation = validation.cases(engine, k, options.seed)?;
             let normal = learning.digits.len() >= NORMAL_IMAGES;
             let search = if normal { ThresholdSearch::paper_normal() } else { ThresholdSearch::paper_low_data() };
             let start = Instant::now();
-            let (parameters, report) = search_thresholds(&examples, &validation, 0.0, &search, |_| ())?;
-            (parameters, LearningReport { seconds: start.elapsed().as_secs_f64(), ..report.learning })
+            let (parameters, report) =
+                search_thresholds(engine, &cases, &validation, 0.0, &search, |_| ControlFlow::Continue(()))?;
+            let mut learning = report.learning;
+            learning.seconds = start.elapsed().as_secs_f64();
+            (parameters, learning)
         }
     };
     let engine = engine.with_parameters(&parameters)?;
-    let explained = if Some(transform) == options.transform.or(Some(Transform::ALL[0])) { options.explain } else { 0 };
+    let explained =
+        if Some(transform) == options.transform.or(Some(Transform::VARIANTS[0])) { options.explain } else { 0 };
     let mut accuracies = Vec::new();
     let (mut ambiguous, mut seconds, mut count) = (0, 0.0, 0);
     for run in 0..u64::from(options.runs) {
@@ -306,19 +320,13 @@ fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Resu
         }
         println!("  {line}");
     }
-    let inputs = sums.inputs(possibilities.view());
-    let explainer = Explainer::new(&engine, &row(&inputs, 0))?;
+    let cases = sums.cases(engine.base(), possibilities.view())?;
+    let explainer = Explainer::new(&engine, &cases.row(0))?;
     println!();
     for j in 0..=K {
         println!("  {}", explainer.justify(&format!("y{j}"))?.to_string().replace('\n', "\n  "));
     }
     Ok(())
-}
-
-/// One example's degrees of every input.
-fn row(inputs: &[(String, Array2<f32>)], example: usize) -> Vec<(&str, &[f32])> {
-    let degrees = inputs.iter().map(|(_, array)| array.row(example).to_slice().expect("rows are in standard layout"));
-    inputs.iter().map(|(name, _)| name.as_str()).zip(degrees).collect()
 }
 
 /// Writes a page on a sum that came out wrong or ambiguous: why each digit that is not right is
@@ -328,8 +336,8 @@ fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &P
     const WHOLE: usize = 10;
     let images = sums.images(sum).to_vec();
     let k = images.len() / 2;
-    let inputs = sums.inputs(test.degrees.view());
-    let explainer = Explainer::new(engine, &row(&inputs, sum))?;
+    let cases = sums.cases(engine.base(), test.degrees.view())?;
+    let explainer = Explainer::new(engine, &cases.row(sum))?;
     let (_, truth) = sums.result(sum, test.digits.labels.view());
     let names: Vec<String> = (0..=k).map(|j| format!("y{j}")).collect();
     let truth: Vec<Value> = truth.into_iter().map(|digit| Value::Integer(digit as i64)).collect();
@@ -346,8 +354,9 @@ fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &P
             read.extend(why.readings.into_iter().map(|reading| reading.attribute));
         }
     }
-    let shown = inputs.iter().zip(&images).filter(|((name, _), _)| k <= WHOLE || read.contains(name));
-    let shown = shown.map(|((name, _), &image)| (name.as_str(), test.digits.images.index_axis(Axis(0), image)));
+    let inputs: Vec<String> = (1..=2 * k).map(|j| format!("a{j}")).collect();
+    let shown = inputs.iter().zip(&images).filter(|(name, _)| k <= WHOLE || read.contains(name));
+    let shown = shown.map(|(name, &image)| (name.as_str(), test.digits.images.index_axis(Axis(0), image)));
     let pictures = Pictures { images: shown.collect(), per_row: k.min(WHOLE) };
     let total: String = truth.iter().map(Value::to_string).collect();
     let (left, right) = (number(test.digits, &images[..k]), number(test.digits, &images[k..]));

@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use ndarray::Array2;
-use pinesy::inference::{Engine, Parameters, RuleSetParameters};
-use pinesy::learning::{Examples, LearningConfig, Target, learn};
+use pinesy::inference::{Engine, Parameters, RuleSetParameters, Target};
+use pinesy::learning::{LearningConfig, learn};
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use rand::{RngExt, SeedableRng};
@@ -58,15 +58,15 @@ fn error(engine: &Engine, true_engine: &Engine, count: usize, noise: f32, seed: 
             (format!("a{i}"), column)
         })
         .collect();
-    let inputs: Vec<_> = columns.iter().map(|(name, column)| (name.as_str(), column.view())).collect();
-    let outputs = true_engine.infer_batch(&true_engine.batch(&inputs)?, &["b"])?;
+    let inputs = columns.iter().fold(engine.cases(), |cases, (name, column)| cases.possibilities(name, column));
+    let outputs = true_engine.infer_batch(&inputs.clone().build()?, &["b"])?;
     let target = |row: ndarray::ArrayView1<f32>| {
         let degrees = row.iter().map(|degree| (degree + noise * (2.0 * rng.random::<f32>() - 1.0)).clamp(0.0, 1.0));
         Some(Target::Degrees(degrees.collect()))
     };
-    let targets = outputs.get("b").expect("asked for").outer_iter().map(target).collect();
-    let examples = Examples::new(engine, &inputs)?.with_targets("b", targets)?;
-    let (parameters, _) = learn(&examples, &LearningConfig::default())?;
+    let outputs = outputs.get("b").expect("asked for");
+    let cases = inputs.targets("b", outputs.outer_iter().map(target)).build()?;
+    let (parameters, _) = learn(engine, &cases, &LearningConfig::default())?;
     let learned = &parameters.parameters["b"];
     let gap =
         |learned: &[f32], truth: &[f32]| learned.iter().zip(truth).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -4,23 +4,30 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Parser;
 use ndarray::{Array1, Array3, ArrayView2, Axis, concatenate, s};
+use pinesy::command::one_of;
 use pinesy::datasets::{Digits, Mnist, Puzzle, read_puzzles};
 use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
-use pinesy::perception::{Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, accuracy};
+use pinesy::perception::{
+    Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, TrainingEvent, accuracy,
+};
 use pinesy::possibility::Transform;
 use pinesy::tasks::sudoku::{
-    Exact, Split, Verdict, area_under_curve, best_threshold, generate, inputs, learning_examples, rules, score,
-    violations,
+    Exact, Split, Verdict, area_under_curve, best_threshold, cases, generate, labelled_cases, rules, score, violations,
 };
-use pinesy::tasks::{mean_and_deviation, peak_memory};
 use serde::Serialize;
+
+#[path = "common/figures.rs"]
+mod figures;
+
+use figures::{mean_and_deviation, peak_memory};
 
 /// Judge visual Sudoku puzzles: is the grid in the images valid?
 ///
@@ -52,10 +59,10 @@ struct Options {
     #[arg(long)]
     epochs: Option<usize>,
     /// How probabilities become possibilities: antipignistic or minimum-specificity.
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = one_of::<Transform>())]
     transform: Transform,
     /// Where the network runs: auto, wgpu or cpu.
-    #[arg(long, default_value_t)]
+    #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
     /// Also write the results as JSON.
     #[arg(long, value_name = "FILE")]
@@ -203,10 +210,11 @@ fn train(options: &Options, split: &Split, seed: u64, device: &OpenDevice) -> Re
     let epochs = options.epochs.unwrap_or(1_500usize.div_ceil((train.len() / batch).max(1)));
     let config = TrainingConfig { classes: options.size, epochs, seed, ..Default::default() };
     let bar = indicatif::ProgressBar::new(epochs as u64).with_message("training");
-    let (checkpoint, _) = Training::new(config)?.run(&train, &validation, device, |epoch, _, _, finished| {
-        if finished.is_some() {
-            bar.set_position(epoch as u64);
+    let (checkpoint, _) = Training::new(config)?.run(&train, &validation, device, |event| {
+        if let TrainingEvent::Epoch(epoch) = event {
+            bar.set_position(epoch.number as u64);
         }
+        ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
     Ok(checkpoint.network(options.size, device)?)
@@ -243,16 +251,13 @@ fn evaluate(
     let (validation, _) = read(options, network, &split.validation)?;
     let (test, cell_accuracy) = read(options, network, &split.test)?;
     let start = Instant::now();
-    let examples = learning_examples(engine, m, &train, &split.train)?;
-    let (parameters, _) = learn(&examples, &LearningConfig::default().with_threshold(Some(0.01)))?;
+    let examples = labelled_cases(engine.base(), m, &train, &split.train)?;
+    let (parameters, _) = learn(engine, &examples, &LearningConfig::default().with_threshold(Some(0.01)))?;
     let learning_seconds = start.elapsed().as_secs_f64();
     let engine = engine.with_parameters(&parameters)?;
     let exact = Exact::new(m);
     let pairwise = |cells: &Array3<f32>| -> Result<Vec<Verdict>, Box<dyn Error>> {
-        let columns = inputs(cells);
-        let given: Vec<(&str, ArrayView2<f32>)> =
-            columns.iter().map(|(name, column)| (name.as_str(), column.view())).collect();
-        let inferred = engine.infer_batch(&engine.batch(&given)?, &["valid"])?;
+        let inferred = engine.infer_batch(&cases(engine.base(), cells)?, &["valid"])?;
         let rows = inferred.get("valid").expect("asked for");
         Ok(rows.outer_iter().map(|row| Verdict { valid: row[0], invalid: row[1] }).collect())
     };
@@ -340,9 +345,8 @@ fn explain(
     judged: &str,
 ) -> Result<Page, Box<dyn Error>> {
     let names: Vec<String> = (0..cells.nrows()).map(|cell| format!("x{cell}")).collect();
-    let rows: Vec<Vec<f32>> = cells.outer_iter().map(|row| row.to_vec()).collect();
-    let inputs: Vec<(&str, &[f32])> = names.iter().map(String::as_str).zip(rows.iter().map(Vec::as_slice)).collect();
-    let explainer = Explainer::new(engine, &inputs)?;
+    let case = cases(engine.base(), &cells.to_owned().insert_axis(Axis(0)))?;
+    let explainer = Explainer::new(engine, &case)?;
     let images = names.iter().map(String::as_str).zip(puzzle.images.outer_iter()).collect();
     let state = if puzzle.valid { "valid" } else { "invalid" };
     let mut page = Page::new("A visual Sudoku puzzle");

@@ -2,14 +2,13 @@
 
 mod common;
 
-use common::digit;
 use common::plain::{NAMES, Plain, degree, plain};
+use common::{digit, sum};
 use ndarray::Array2;
 use pinesy::explain::{
     Activation, Change, Explainer, Explanation, Justification, Leaf, Origin, Subject, Symbol, rules_report,
 };
-use pinesy::inference::{Engine, Parameters};
-use pinesy::learning::{Examples, Target};
+use pinesy::inference::{Engine, Parameters, Target};
 use pinesy::possibility::{Attribute, Domain, Value, decide};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use proptest::prelude::*;
@@ -118,9 +117,8 @@ proptest! {
     #[test]
     fn what_an_explanation_does_not_mention_has_no_say((plain, row) in case(), numbers in numbers()) {
         let engine = plain.engine();
-        let given = plain.given(&engine, &row);
-        prop_assume!(!given.is_empty());
-        let explainer = Explainer::new(&engine, &given).unwrap().with_limit(usize::MAX);
+        let Some(case) = plain.cases(&engine, std::slice::from_ref(&row)) else { return Ok(()) };
+        let explainer = Explainer::new(&engine, &case).unwrap().with_limit(usize::MAX);
         let pi = plain.by_definition(&row);
         for (target, name) in [(2, "mid"), (3, "end")] {
             for (u, &expected) in pi[target].iter().enumerate() {
@@ -147,9 +145,8 @@ proptest! {
     #[test]
     fn changes_alter_the_decision_exactly_where_they_say((plain, row) in case(), numbers in numbers()) {
         let engine = plain.engine();
-        let given = plain.given(&engine, &row);
-        prop_assume!(!given.is_empty());
-        let explainer = Explainer::new(&engine, &given).unwrap();
+        let Some(case) = plain.cases(&engine, std::slice::from_ref(&row)) else { return Ok(()) };
+        let explainer = Explainer::new(&engine, &case).unwrap();
         for (target, name) in [(2, "mid"), (3, "end")] {
             let now = decide(&plain.by_definition(&row)[target]).positions();
             let changes = explainer.changes(name).unwrap();
@@ -183,9 +180,8 @@ proptest! {
     #[test]
     fn justifications_and_activations_agree_with_the_formulas((plain, row) in case()) {
         let engine = plain.engine();
-        let given = plain.given(&engine, &row);
-        prop_assume!(!given.is_empty());
-        let explainer = Explainer::new(&engine, &given).unwrap();
+        let Some(case) = plain.cases(&engine, std::slice::from_ref(&row)) else { return Ok(()) };
+        let explainer = Explainer::new(&engine, &case).unwrap();
         let pi = plain.by_definition(&row);
         for (set, target, name) in [(0, 2, "mid"), (1, 3, "end")] {
             let activations = explainer.activations(name).unwrap().0;
@@ -229,11 +225,10 @@ proptest! {
     #[test]
     fn explanations_keep_to_their_limit((plain, row) in case(), limit in 0..30usize) {
         let engine = plain.engine();
-        let given = plain.given(&engine, &row);
-        prop_assume!(!given.is_empty());
-        let whole = Explainer::new(&engine, &given).unwrap().with_limit(usize::MAX);
+        let Some(case) = plain.cases(&engine, std::slice::from_ref(&row)) else { return Ok(()) };
+        let whole = Explainer::new(&engine, &case).unwrap().with_limit(usize::MAX);
         let whole = whole.explain("end", &0.into()).unwrap();
-        let cut = Explainer::new(&engine, &given).unwrap().with_limit(limit).explain("end", &0.into()).unwrap();
+        let cut = Explainer::new(&engine, &case).unwrap().with_limit(limit).explain("end", &0.into()).unwrap();
         prop_assert!(parts(&cut) <= limit);
         prop_assert_eq!(cut.is_complete(), parts(&whole) <= limit);
         prop_assert_eq!(cut.degree, whole.degree);
@@ -256,14 +251,14 @@ proptest! {
             [numbers[..plain.sizes[0]].to_vec(), numbers[8..8 + plain.sizes[1]].to_vec()]
         };
         let rows: Vec<Row> = numbers.iter().map(row).collect();
-        let columns = [0, 1].map(|i| Array2::from_shape_fn((rows.len(), plain.sizes[i]), |(n, v)| rows[n][i][v]));
-        let given: Vec<_> = NAMES.iter().copied().zip(columns.iter().map(|column| column.view()))
-            .filter(|(name, _)| engine.base().inputs().any(|a| a.name() == *name)).collect();
-        prop_assume!(!given.is_empty());
+        let Some(cases) = plain.cases(&engine, &rows) else { return Ok(()) };
         let labels: Vec<Option<usize>> = labels[..rows.len()].iter().map(|l| l.map(|l| l.index(plain.sizes[3]))).collect();
-        let targets = labels.iter().map(|label| label.map(Target::Value)).collect();
-        let examples = Examples::new(&engine, &given).unwrap().with_targets("end", targets).unwrap();
-        let report = rules_report(&examples);
+        // The same inputs, with targets.
+        let inputs = engine.base().inputs().fold(engine.cases(), |table, input| {
+            table.possibilities(input.name(), &cases.input(input.name()).unwrap())
+        });
+        let cases = inputs.targets("end", labels.iter().map(|label| label.map(Target::Position))).build().unwrap();
+        let report = rules_report(&engine, &cases).unwrap();
         prop_assert_eq!(report.examples, rows.len());
         for (set, target, name) in [(0, 2, "mid"), (1, 3, "end")] {
             for (i, rule) in plain.rules[set].iter().enumerate() {
@@ -278,7 +273,7 @@ proptest! {
                     };
                     let values = || 0..plain.sizes[target];
                     let right = label.filter(|_| set == 1);
-                    let wrong = right.filter(|&u| decide(&pi[target]).unique() != Some(u));
+                    let wrong = right.filter(|&u| decide(&pi[target]).position() != Some(u));
                     let facts = [lambda > rho, values().any(attains), values().any(alone), wrong.is_some_and(attains)];
                     counts.iter_mut().zip(facts).for_each(|(count, fact)| *count += usize::from(fact));
                 }
@@ -296,7 +291,7 @@ fn engine(file: &str, parameters: &[(&str, i64)]) -> Engine {
 #[test]
 fn a_sum_is_explained_down_to_its_digits() {
     let engine = engine("rulesets/mnist_addition.toml", &[]);
-    let explainer = Explainer::new(&engine, &[("a1", &digit(3, 8, 0.02)), ("a2", &digit(4, 9, 0.01))]).unwrap();
+    let explainer = Explainer::new(&engine, &sum(&engine, &[digit(3, 8, 0.02), digit(4, 9, 0.01)])).unwrap();
     let why = explainer.justify("y1").unwrap();
     let sentences = why.to_string();
     let lines: Vec<&str> = sentences.lines().collect();
@@ -343,7 +338,7 @@ not y1 = 7 is possible to degree 0.02
 #[test]
 fn a_tie_is_explained_by_what_was_read() {
     let engine = engine("rulesets/mnist_addition.toml", &[]);
-    let explainer = Explainer::new(&engine, &[("a1", &digit(3, 8, 1.0)), ("a2", &digit(4, 9, 0.01))]).unwrap();
+    let explainer = Explainer::new(&engine, &sum(&engine, &[digit(3, 8, 1.0), digit(4, 9, 0.01)])).unwrap();
     let why = explainer.justify("y1").unwrap();
     assert!(
         why.to_string().starts_with("y1 is ambiguous: 2 and 7 are both possible to degree 1: a1 reads 3 or 8 ("),
@@ -369,7 +364,7 @@ fn long_lists_are_cut_and_say_so() {
         .build()
         .unwrap();
     let engine = Engine::certain(&base);
-    let explainer = Explainer::new(&engine, &[("a", &[1.0; 1000])]).unwrap();
+    let explainer = Explainer::new(&engine, &engine.cases().possibilities("a", &[1.0; 1000]).build().unwrap()).unwrap();
     let why = explainer.justify("b").unwrap().to_string();
     assert!(
         why.starts_with(
@@ -379,7 +374,7 @@ fn long_lists_are_cut_and_say_so() {
     );
     let mut a = [0.0; 1000];
     a[0] = 1.0;
-    let explainer = Explainer::new(&engine, &[("a", &a)]).unwrap();
+    let explainer = Explainer::new(&engine, &engine.cases().possibilities("a", &a).build().unwrap()).unwrap();
     let why = explainer.justify("b").unwrap();
     assert_eq!((why.competitors.len(), why.competitors[0].values.len(), why.competitors[0].more), (1, 8, 982));
     assert!(
@@ -397,7 +392,8 @@ fn a_parameter_that_decides_is_named() {
     let mut parameters = Parameters::certain(&base);
     parameters.parameters.get_mut("species").unwrap().s = vec![0.1, 0.3, 0.2, 0.4];
     let engine = Engine::new(&base, &parameters).unwrap();
-    let petals: [(&str, &[f32]); 2] = [("petal_length", &[0.0, 0.2, 1.0]), ("petal_width", &[0.0, 1.0, 0.3])];
+    let cases = engine.cases().possibilities("petal_length", &[0.0, 0.2, 1.0]);
+    let petals = cases.possibilities("petal_width", &[0.0, 1.0, 0.3]).build().unwrap();
     let explainer = Explainer::new(&engine, &petals).unwrap();
     assert_eq!(
         explainer.explain("species", &"setosa".into()).unwrap().to_string(),
@@ -421,7 +417,7 @@ fn the_only_value_needs_no_reason() {
         .build()
         .unwrap();
     let engine = Engine::certain(&base);
-    let explainer = Explainer::new(&engine, &[("a", &[1.0, 0.5])]).unwrap();
+    let explainer = Explainer::new(&engine, &engine.cases().possibilities("a", &[1.0, 0.5]).build().unwrap()).unwrap();
     let why = explainer.justify("b").unwrap();
     assert_eq!(why.to_string(), "b = only is certain to degree 1. It has no other value.");
     assert_eq!((why.necessity, why.explanation.nodes.len()), (1.0, 0));
@@ -431,7 +427,7 @@ fn the_only_value_needs_no_reason() {
 #[test]
 fn questions_about_nothing_are_refused() {
     let engine = engine("rulesets/mnist_addition.toml", &[]);
-    let explainer = Explainer::new(&engine, &[("a1", &digit(3, 8, 0.1)), ("a2", &digit(4, 9, 0.1))]).unwrap();
+    let explainer = Explainer::new(&engine, &sum(&engine, &[digit(3, 8, 0.1), digit(4, 9, 0.1)])).unwrap();
     let message = explainer.explain("y1", &12.into()).unwrap_err().to_string();
     assert_eq!(message, "y1 has no value 12: expected one of 0..9");
     let message = explainer.justify("a1").unwrap_err().to_string();
@@ -450,9 +446,7 @@ fn changes_of_a_whole_cascade_are_those_that_inference_shows() {
     let engine = Engine::new(&base, &parameters).unwrap();
     let rows = [digit(3, 8, 0.3), digit(4, 9, 0.6), digit(1, 7, 0.5), digit(5, 6, 0.4)];
     let decision = |engine: &Engine, rows: &[Vec<f32>; 4]| {
-        let names = ["a1", "a2", "a3", "a4"];
-        let inputs: Vec<(&str, &[f32])> = names.into_iter().zip(rows.iter().map(Vec::as_slice)).collect();
-        let distribution = engine.infer(&inputs).unwrap().get("y1").unwrap().clone();
+        let distribution = engine.infer(&sum(engine, rows)).unwrap().get("y1").unwrap();
         let values = distribution.attribute().domain().values();
         distribution.decision().positions().into_iter().map(|i| values[i].clone()).collect::<Vec<Value>>()
     };
@@ -479,9 +473,7 @@ fn changes_of_a_whole_cascade_are_those_that_inference_shows() {
         |rule: String| [Symbol::S, Symbol::R].map(|parameter| Leaf::Parameter { rule: rule.clone(), parameter });
     let leaves: Vec<Leaf> = inputs.chain(rules.flat_map(parameter)).collect();
 
-    let names = ["a1", "a2", "a3", "a4"];
-    let given: Vec<(&str, &[f32])> = names.into_iter().zip(rows.iter().map(Vec::as_slice)).collect();
-    let explainer = Explainer::new(&engine, &given).unwrap();
+    let explainer = Explainer::new(&engine, &sum(&engine, &rows)).unwrap();
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let changes = one_thread.install(|| explainer.changes("y1").unwrap());
     assert_eq!(changes, explainer.changes("y1").unwrap());

@@ -3,9 +3,11 @@
 mod common;
 
 use common::*;
-use ndarray::{Array2, ArrayView2};
-use pinesy::inference::{Engine, Parameters, RuleSetParameters};
-use pinesy::learning::{Examples, LearningConfig, Target, ThresholdSearch, learn, search_thresholds};
+use std::ops::ControlFlow;
+
+use ndarray::Array2;
+use pinesy::inference::{Cases, CasesBuilder, Engine, Parameters, RuleSetParameters, Target};
+use pinesy::learning::{LearningConfig, ThresholdSearch, learn, search_thresholds};
 use pinesy::possibility::{Attribute, Domain, Transform, Value};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use serde_json::Value as Json;
@@ -118,13 +120,10 @@ fn rules_with_classes(signatures: &[Vec<i64>]) -> RuleBase {
     builder.build().unwrap()
 }
 
-fn inputs(rows: &[Vec<f32>]) -> Vec<(String, Array2<f32>)> {
+fn inputs(engine: &Engine, rows: &[Vec<f32>]) -> CasesBuilder {
     let column = |i: usize| Array2::from_shape_fn((rows.len(), 2), |(row, j)| rows[row][2 * i + j]);
-    (0..rows[0].len() / 2).map(|i| (format!("p{}", i + 1), column(i))).collect()
-}
-
-fn views(inputs: &[(String, Array2<f32>)]) -> Vec<(&str, ArrayView2<'_, f32>)> {
-    inputs.iter().map(|(name, array)| (name.as_str(), array.view())).collect()
+    let rules = 0..rows[0].len() / 2;
+    rules.fold(engine.cases(), |cases, i| cases.possibilities(&format!("p{}", i + 1), &column(i)))
 }
 
 #[test]
@@ -138,12 +137,11 @@ fn rule_learning() {
         assert_eq!(engine.relation("b").unwrap().partition().len(), signatures.len());
         let training = list(&case["training"]);
         let rows: Vec<Vec<f32>> = training.iter().map(|t| floats(&t["input"])).collect();
-        let targets = training.iter().map(|t| Some(Target::Degrees(floats(&t["output"])))).collect();
-        let inputs_of = inputs(&rows);
-        let examples = Examples::new(&engine, &views(&inputs_of)).unwrap().with_targets("b", targets).unwrap();
+        let targets = training.iter().map(|t| Some(Target::Degrees(floats(&t["output"]))));
+        let cases = inputs(&engine, &rows).targets("b", targets).build().unwrap();
         let threshold = number_or_none(&case["threshold"]);
         let config = LearningConfig::default().with_threshold(threshold).with_tolerance(1e-3);
-        let (parameters, report) = learn(&examples, &config).unwrap();
+        let (parameters, report) = learn(&engine, &cases, &config).unwrap();
 
         let set = &report.rule_sets[0];
         let worst = list(&case["per_example"]).iter().map(|e| number(&e["nabla"])).fold(0.0, f32::max);
@@ -160,9 +158,8 @@ fn rule_learning() {
 
         let theirs = RuleSetParameters { s: floats(&case["s"]), r: floats(&case["r"]) };
         let engine = engine.with_parameters(&Parameters { parameters: [("b".to_owned(), theirs)].into() }).unwrap();
-        let one = inputs(&[floats(&case["inference_input"])]);
-        let batch = engine.batch(&views(&one)).unwrap();
-        let inferred = engine.infer_batch(&batch, &["b"]).unwrap();
+        let one = inputs(&engine, &[floats(&case["inference_input"])]).build().unwrap();
+        let inferred = engine.infer_batch(&one, &["b"]).unwrap();
         let ours = inferred.get("b").unwrap().row(0).to_vec();
         assert_close(&format!("{what}: inference"), &ours, &floats(&case["inference_output"]), NOISE);
     }
@@ -198,7 +195,7 @@ impl Run {
     }
 
     /// Examples with the true values of all attributes as targets.
-    fn examples(&self, which: &str) -> Examples {
+    fn examples(&self, which: &str) -> Cases {
         let rows = list(&self.json[which]);
         let k = self.k;
         let probabilities = |row: usize, j: usize| floats(&rows[row]["digits"][j]["probdist"]);
@@ -217,17 +214,19 @@ impl Run {
                 (total, total / 10)
             })
         };
-        let mut examples = Examples::new(&self.engine, &views(&columns)).unwrap();
-        let targets =
-            |value: &dyn Fn(usize) -> usize| (0..rows.len()).map(|row| Some(Target::Value(value(row)))).collect();
+        let mut examples =
+            columns.iter().fold(self.engine.cases(), |cases, (name, column)| cases.possibilities(name, column));
+        let targets = |value: &dyn Fn(usize) -> usize| {
+            (0..rows.len()).map(|row| Some(Target::Position(value(row)))).collect::<Vec<_>>()
+        };
         for j in 0..k {
             let pair = |row| 10 * label(row, j) + label(row, k + j);
             let added = |row| if j + 1 < k { 2 * pair(row) + total(row, j + 1).1 } else { pair(row) };
-            examples = examples.with_targets(&format!("c{}", j + 1), targets(&added)).unwrap();
-            examples = examples.with_targets(&format!("w{}", j + 1), targets(&|row| total(row, j).1)).unwrap();
-            examples = examples.with_targets(&format!("y{}", j + 1), targets(&|row| total(row, j).0 % 10)).unwrap();
+            examples = examples.targets(&format!("c{}", j + 1), targets(&added));
+            examples = examples.targets(&format!("w{}", j + 1), targets(&|row| total(row, j).1));
+            examples = examples.targets(&format!("y{}", j + 1), targets(&|row| total(row, j).0 % 10));
         }
-        examples.with_targets("y0", targets(&|row| total(row, 0).1)).unwrap()
+        examples.targets("y0", targets(&|row| total(row, 0).1)).build().unwrap()
     }
 
     /// Their parameters, in our order of rules.
@@ -250,10 +249,7 @@ impl Run {
         for (i, example) in list(&self.json["test_examples"]).iter().enumerate() {
             let Some(digits) = self.digits(example) else { continue };
             compared += 1;
-            let names: Vec<String> = (1..=2 * self.k).map(|j| format!("a{j}")).collect();
-            let inputs: Vec<(&str, &[f32])> =
-                names.iter().map(String::as_str).zip(digits.iter().map(Vec::as_slice)).collect();
-            let inference = engine.infer(&inputs).unwrap();
+            let inference = engine.infer(&common::sum(&engine, &digits)).unwrap();
             for (name, output) in example["outputs"].as_object().unwrap() {
                 let ours = inference.get(&name.replace('_', "")).unwrap();
                 for (v, &theirs) in list(&self.json["partition_values"][name]).iter().zip(&floats(output)) {
@@ -274,7 +270,7 @@ fn whole_run_k1_antipignistic() {
 
     // Learning on the same 40 sums, without thresholds.
     let examples = run.examples("train_examples");
-    let (parameters, report) = learn(&examples, &LearningConfig::default().with_tolerance(1e-3)).unwrap();
+    let (parameters, report) = learn(&run.engine, &examples, &LearningConfig::default().with_tolerance(1e-3)).unwrap();
     let theirs = run.their_parameters();
     for set in &report.rule_sets {
         let their_name = format!("{}_{}", &set.attribute[..1], &set.attribute[1..]);
@@ -303,7 +299,8 @@ fn threshold_search_of_a_whole_run() {
     let (train, validation) = (run.examples("train_examples"), run.examples("valid_examples"));
     let search = ThresholdSearch::paper_normal();
     assert_close("grid", &search.grid.values(), &floats(&run.json["threshold_grid"]), NOISE);
-    let (parameters, report) = search_thresholds(&train, &validation, 1e-3, &search, |_| ()).unwrap();
+    let (parameters, report) =
+        search_thresholds(&run.engine, &train, &validation, 1e-3, &search, |_| ControlFlow::Continue(())).unwrap();
     assert_close(
         "accuracy",
         &[report.accuracy as f32],

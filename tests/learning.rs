@@ -1,10 +1,12 @@
 //! Learning against the textbook procedure with Γ built explicitly.
 
+use std::ops::ControlFlow;
+
 use ndarray::Array2;
-use pinesy::inference::{Engine, Parameters, RuleSetParameters};
+use pinesy::inference::{self, Cases, Engine, Parameters, RuleSetParameters, Target};
 use pinesy::learning::{
-    Error, Examples, LearningConfig, PartialRuleSet, Target, ThresholdSearch, find_conflicts, learn, learn_streamed,
-    score, search_thresholds,
+    Error, GroupEnd, LearningConfig, PartialRuleSets, SearchStop, ThresholdSearch, find_conflicts, learn,
+    learn_streamed, score, search_thresholds,
 };
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
@@ -88,18 +90,17 @@ impl Case {
         Engine::certain(&builder.build().unwrap())
     }
 
-    fn examples(&self, engine: &Engine) -> Examples {
+    fn cases(&self, engine: &Engine) -> Cases {
         let n = self.examples.len();
         let pair = |row: usize, i: usize| {
             let (yes, no) = self.examples[row].0[i];
             [yes, no]
         };
-        let columns: Vec<(String, Array2<f32>)> = (0..self.conclusions.len())
-            .map(|i| (format!("p{i}"), Array2::from_shape_fn((n, 2), |(row, j)| pair(row, i)[j])))
-            .collect();
-        let given: Vec<_> = columns.iter().map(|(name, array)| (name.as_str(), array.view())).collect();
-        let targets = self.examples.iter().map(|(_, target)| Some(Target::Degrees(target.clone()))).collect();
-        Examples::new(engine, &given).unwrap().with_targets("b", targets).unwrap()
+        let column = |i: usize| Array2::from_shape_fn((n, 2), |(row, j)| pair(row, i)[j]);
+        let rules = 0..self.conclusions.len();
+        let inputs = rules.fold(engine.cases(), |cases, i| cases.possibilities(&format!("p{i}"), &column(i)));
+        let targets = self.examples.iter().map(|(_, target)| Some(Target::Degrees(target.clone())));
+        inputs.targets("b", targets).build().unwrap()
     }
 
     /// One row an atom: rules tell values apart only by membership.
@@ -151,7 +152,7 @@ proptest! {
     fn learning_is_the_textbook_procedure(case in case()) {
         let engine = case.engine();
         let config = LearningConfig::default().with_threshold(case.threshold);
-        let (parameters, report) = learn(&case.examples(&engine), &config).unwrap();
+        let (parameters, report) = learn(&engine, &case.cases(&engine), &config).unwrap();
         let (kept, distance, solution) = case.by_definition();
         let set = &parameters.parameters["b"];
         let ours: Row = set.s.iter().zip(&set.r).flat_map(|(s, r)| [*s, *r]).collect();
@@ -175,19 +176,20 @@ fn later_rule_sets_learn_from_what_earlier_ones_infer() {
         .unwrap();
     let engine = Engine::certain(&base);
     let inputs = ndarray::array![[1.0, 0.0], [1.0, 0.0]];
-    let examples = Examples::new(&engine, &[("in", inputs.view())])
-        .unwrap()
-        .with_targets("mid", vec![Some(Target::Degrees(vec![1.0, 0.6])), None])
-        .unwrap()
-        .with_targets("end", vec![None, Some(Target::Degrees(vec![1.0, 0.8]))])
+    let cases = engine
+        .cases()
+        .possibilities("in", &inputs)
+        .targets("mid", [Some(Target::Degrees(vec![1.0, 0.6])), None])
+        .targets("end", [None, Some(Target::Degrees(vec![1.0, 0.8]))])
+        .build()
         .unwrap();
-    let (parameters, report) = learn(&examples, &LearningConfig::default()).unwrap();
+    let (parameters, report) = learn(&engine, &cases, &LearningConfig::default()).unwrap();
     assert_eq!(parameters.parameters["mid"].s, [0.6]);
     // π_mid(1) = max(0.6, 0) = 0.6 reaches the second rule, whose own s must still give 0.8.
     assert_eq!(parameters.parameters["end"].s, [0.8]);
     assert_eq!(report.rule_sets.iter().map(|set| set.examples).collect::<Vec<_>>(), [1, 1]);
     let learned = engine.with_parameters(&parameters).unwrap();
-    let inferred = learned.infer(&[("in", &[1.0, 0.0])]).unwrap();
+    let inferred = learned.infer(&learned.cases().possibilities("in", &[1.0, 0.0]).build().unwrap()).unwrap();
     assert_eq!(inferred.get("end").unwrap().degrees(), [1.0, 0.8]);
 }
 
@@ -196,33 +198,39 @@ fn wrong_examples_are_named() {
     let base = RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap();
     let engine = Engine::certain(&base);
     let rows = Array2::ones((2, 10));
-    let examples = || Examples::new(&engine, &[("a1", rows.view()), ("a2", rows.view())]).unwrap();
+    let inputs = || engine.cases().possibilities("a1", &rows).possibilities("a2", &rows);
     let message =
-        |name: &str, targets: Vec<Option<Target>>| examples().with_targets(name, targets).unwrap_err().to_string();
+        |name: &str, targets: Vec<Option<Target>>| inputs().targets(name, targets).build().unwrap_err().to_string();
     assert!(message("a1", vec![None, None]).contains("'a1' is not a derived attribute"));
-    assert_eq!(message("w1", vec![None]), "1 targets for w1: expected 2, one an example");
+    assert_eq!(message("w1", vec![None]), "w1 has 1 examples: expected 2 as the table has so far");
     assert_eq!(
-        message("w1", vec![None, Some(Target::Value(2))]),
+        message("w1", vec![None, Some(Target::Position(2))]),
         "example 1: target w1 at position 2: expected a position below 2"
+    );
+    assert_eq!(
+        message("w1", vec![None, Some(Target::value(7))]),
+        "example 1: target w1 has no value 7: expected one of {0, 1}"
     );
     assert!(
         message("w1", vec![None, Some(Target::Degrees(vec![0.0, 7.0]))])
             .contains("example 1: target w1: degree 7 at position 1")
     );
-    assert_eq!(learn(&examples(), &LearningConfig::default()).unwrap_err(), Error::NoTarget("c1".to_owned()));
+    let cases = inputs().build().unwrap();
+    let error = learn(&engine, &cases, &LearningConfig::default()).unwrap_err();
+    assert!(matches!(error, Error::NoTarget(name) if name == "c1"));
     let config = LearningConfig::default().with_threshold(Some(f32::NAN));
-    assert!(matches!(learn(&examples(), &config).unwrap_err(), Error::Config("threshold", _)));
+    assert!(matches!(learn(&engine, &cases, &config).unwrap_err(), Error::Config { setting: "threshold", .. }));
     assert_eq!(Parameters::certain(&base).parameters.len(), 4);
 }
 
 /// The same examples cut into shards.
-fn shards(case: &Case, engine: &Engine, cuts: &[usize]) -> Vec<Examples> {
+fn shards(case: &Case, engine: &Engine, cuts: &[usize]) -> Vec<Cases> {
     let mut cuts: Vec<usize> =
         cuts.iter().map(|cut| cut % (case.examples.len() + 1)).chain([0, case.examples.len()]).collect();
     cuts.sort_unstable();
     cuts.dedup();
     let part = |range: &[usize]| Case { examples: case.examples[range[0]..range[1]].to_vec(), ..case.clone() };
-    cuts.windows(2).map(|range| part(range).examples(engine)).collect()
+    cuts.windows(2).map(|range| part(range).cases(engine)).collect()
 }
 
 proptest! {
@@ -233,7 +241,7 @@ proptest! {
     ) {
         let engine = case.engine();
         let config = LearningConfig::default().with_threshold(case.threshold);
-        let (whole, report) = learn(&case.examples(&engine), &config).unwrap();
+        let (whole, report) = learn(&engine, &case.cases(&engine), &config).unwrap();
         let mut parts = shards(&case, &engine, &cuts);
         if reversed {
             parts.reverse();
@@ -250,30 +258,30 @@ proptest! {
     fn partial_states_merge_in_any_order(case in case(), cuts in prop::array::uniform2(0..100usize)) {
         let engine = case.engine();
         let config = LearningConfig::default().with_threshold(case.threshold);
-        let gather = |examples: &Examples| PartialRuleSet::gather(&engine, "b", examples, &config).unwrap();
-        let parts: Vec<PartialRuleSet> = shards(&case, &engine, &cuts).iter().map(gather).collect();
-        let merged = |order: &mut dyn Iterator<Item = &PartialRuleSet>| {
+        let gather = |cases: &Cases| PartialRuleSets::gather(&engine, &["b"], cases, &config).unwrap();
+        let parts: Vec<PartialRuleSets> = shards(&case, &engine, &cuts).iter().map(gather).collect();
+        let merged = |order: &mut dyn Iterator<Item = &PartialRuleSets>| {
             let mut state = order.next().unwrap().clone();
-            order.for_each(|part| state.merge(part));
+            order.for_each(|part| state.merge(part).unwrap());
             state
         };
-        let whole = gather(&case.examples(&engine));
+        let whole = gather(&case.cases(&engine));
         prop_assert_eq!(&merged(&mut parts.iter()), &whole);
         prop_assert_eq!(&merged(&mut parts.iter().rev()), &whole);
         if let [first, rest @ ..] = parts.as_slice() && !rest.is_empty() {
             let mut nested = first.clone();
-            nested.merge(&merged(&mut rest.iter()));
+            nested.merge(&merged(&mut rest.iter())).unwrap();
             prop_assert_eq!(&nested, &whole);
         }
         // What a state has gathered survives a trip through JSON to another machine.
         let json = serde_json::to_string(&whole).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<PartialRuleSet>(&json).unwrap(), &whole);
+        prop_assert_eq!(&serde_json::from_str::<PartialRuleSets>(&json).unwrap(), &whole);
     }
 
     #[test]
     fn conflicts_are_the_examples_with_a_distance(case in case()) {
         let engine = case.engine();
-        let found = &find_conflicts(&case.examples(&engine))[0];
+        let found = &find_conflicts(&engine, &case.cases(&engine)).unwrap()[0];
         let distances: Row = case.examples.iter().map(|e| case.system(e).distances().into_iter().fold(0.0, f32::max)).collect();
         prop_assert_eq!(found.conflicts.len(), distances.iter().filter(|d| **d > 0.0).count());
         prop_assert!(found.conflicts.is_sorted_by(|a, b| a.distance >= b.distance));
@@ -308,12 +316,13 @@ fn known_parameters_are_recovered() {
     let pairs: Vec<(usize, usize)> = (0..rows.len()).flat_map(|i| (0..rows.len()).map(move |j| (i, j))).collect();
     let a0 = Array2::from_shape_fn((pairs.len(), 2), |(row, v)| rows[pairs[row].0][v]);
     let a1 = Array2::from_shape_fn((pairs.len(), 2), |(row, v)| rows[pairs[row].1][v]);
-    let inputs = [("a0", a0.view()), ("a1", a1.view())];
+    let inputs = || engine.cases().possibilities("a0", &a0).possibilities("a1", &a1);
     let true_engine = engine.with_parameters(&truth).unwrap();
-    let outputs = true_engine.infer_batch(&true_engine.batch(&inputs).unwrap(), &["b"]).unwrap();
-    let targets = outputs.get("b").unwrap().outer_iter().map(|row| Some(Target::Degrees(row.to_vec()))).collect();
-    let examples = Examples::new(&engine, &inputs).unwrap().with_targets("b", targets).unwrap();
-    let (parameters, report) = learn(&examples, &LearningConfig::default()).unwrap();
+    let outputs = true_engine.infer_batch(&inputs().build().unwrap(), &["b"]).unwrap();
+    let outputs = outputs.get("b").unwrap();
+    let targets = outputs.outer_iter().map(|row| Some(Target::Degrees(row.to_vec())));
+    let cases = inputs().targets("b", targets).build().unwrap();
+    let (parameters, report) = learn(&engine, &cases, &LearningConfig::default()).unwrap();
     assert_eq!(report.rule_sets[0].chebyshev_distance, 0.0);
     assert_eq!(parameters, truth);
 }
@@ -325,9 +334,16 @@ fn iris_rules_read_and_learn() {
     let engine = Engine::certain(&pinesy::tasks::iris::rules());
     let [train, validation, test] = pinesy::tasks::iris::split(&flowers, 0);
     assert_eq!([train.len(), validation.len(), test.len()], [75, 25, 50]);
-    let [train, validation] = [train, validation].map(|part| pinesy::tasks::iris::examples(&engine, &part).unwrap());
+    let [train, validation] = [train, validation].map(|part| pinesy::tasks::iris::cases(engine.base(), &part).unwrap());
     let search = ThresholdSearch::paper_low_data();
-    let (parameters, report) = search_thresholds(&train, &validation, 0.0, &search, |_| ()).unwrap();
+    let (parameters, report) =
+        search_thresholds(&engine, &train, &validation, 0.0, &search, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(report.stop, SearchStop::Completed);
+    assert_eq!(report.group_ends.keys().collect::<Vec<_>>(), report.thresholds.keys().collect::<Vec<_>>());
+    assert!(report.group_ends.values().all(|end| matches!(end, GroupEnd::Patience | GroupEnd::EndOfGrid)));
+    let stopped = search_thresholds(&engine, &train, &validation, 0.0, &search, |_| ControlFlow::Break(())).unwrap().1;
+    assert_eq!((stopped.stop, stopped.trials.len()), (SearchStop::Interrupted, 1));
+    assert_eq!(stopped.trials[0], report.trials[0]);
     assert!(report.accuracy >= 0.9, "{}", report.accuracy);
     assert_eq!(score(&engine.with_parameters(&parameters).unwrap(), &validation).unwrap(), report.accuracy);
     // The search never does worse on validation than its first attempt.
@@ -343,17 +359,74 @@ fn iris_rules_read_and_learn() {
 fn searches_are_checked() {
     let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
     let engine = Engine::certain(&pinesy::tasks::iris::rules());
-    let examples = pinesy::tasks::iris::examples(&engine, &flowers.iter().collect::<Vec<_>>()).unwrap();
+    let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
+    let error = |search: &ThresholdSearch| {
+        search_thresholds(&engine, &cases, &cases, 0.0, search, |_| ControlFlow::Continue(())).unwrap_err()
+    };
     let mut search = ThresholdSearch::paper_normal();
     search.patience = 0;
-    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search, |_| ()), Err(Error::Config("search", _))));
+    assert!(matches!(error(&search), Error::Config { setting: "search", .. }));
     let mut search = ThresholdSearch::paper_normal();
     search.grid.steps = 0;
-    assert!(matches!(search_thresholds(&examples, &examples, 0.0, &search, |_| ()), Err(Error::Config("grid", _))));
+    assert!(matches!(error(&search), Error::Config { setting: "grid", .. }));
+}
+
+fn other_rules<T>(result: Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Inference(inference::Error::OtherRules)))
+}
+
+#[test]
+fn cases_of_other_rules_are_refused() {
+    let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
+    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
     let other = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
-    assert_eq!(score(&other, &examples), Err(Error::OtherRules));
-    assert!(matches!(
-        PartialRuleSet::gather(&other, "c1", &examples, &LearningConfig::default()),
-        Err(Error::OtherRules)
-    ));
+    let config = LearningConfig::default();
+    assert!(other_rules(score(&other, &cases)));
+    assert!(other_rules(learn(&other, &cases, &config)));
+    assert!(other_rules(find_conflicts(&other, &cases)));
+    assert!(other_rules(PartialRuleSets::gather(&other, &["c1"], &cases, &config)));
+    assert!(matches!(other.infer_batch(&cases, &["y1"]), Err(inference::Error::OtherRules)));
+    assert!(matches!(other.infer(&cases.row(0)), Err(inference::Error::OtherRules)));
+    assert!(pinesy::explain::rules_report(&other, &cases).is_err());
+    assert!(pinesy::explain::Explainer::new(&other, &cases.row(0)).is_err());
+    // The same rules read once more are no others.
+    let again = Engine::certain(&pinesy::tasks::iris::rules());
+    assert_eq!(score(&again, &cases).unwrap(), score(&engine, &cases).unwrap());
+}
+
+#[test]
+fn partial_states_belong_to_one_engine_and_setting() {
+    let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
+    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
+    let config = LearningConfig::default();
+    let state = PartialRuleSets::gather(&engine, &["species"], &cases, &config).unwrap();
+    let mut parameters = engine.parameters();
+    parameters.parameters.get_mut("species").unwrap().s[0] = 0.5;
+    let changed = engine.with_parameters(&parameters).unwrap();
+    let strict = config.with_threshold(Some(0.25));
+    let others = [
+        PartialRuleSets::gather(&changed, &["species"], &cases, &config).unwrap(),
+        PartialRuleSets::gather(&engine, &["species"], &cases, &strict).unwrap(),
+        PartialRuleSets::gather(&engine, &[], &cases, &config).unwrap(),
+    ];
+    for other in &others {
+        let mut merged = state.clone();
+        assert!(matches!(merged.merge(other), Err(Error::OtherState { .. })));
+        assert_eq!(merged, state);
+    }
+    assert!(matches!(state.distances(&changed, &cases), Err(Error::OtherState { .. })));
+    assert!(matches!(state.solutions(&engine, &cases, &[]), Err(Error::OtherState { .. })));
+    // A state whose content was damaged on its way is no state.
+    let json = serde_json::to_string(&state).unwrap();
+    let damaged = json.replacen("\"frontier\":[", "\"frontier\":[[0.1,0.5],[0.9,0.2],", 1);
+    assert_ne!(damaged, json);
+    assert!(serde_json::from_str::<PartialRuleSets>(&damaged).is_err());
+    let fewer = json.replacen("{\"frontier\":[]},", "", 1);
+    if fewer != json {
+        let fewer: PartialRuleSets = serde_json::from_str(&fewer).unwrap();
+        assert!(matches!(fewer.distances(&engine, &cases), Err(Error::OtherState { .. })));
+        assert!(state.clone().merge(&fewer).is_err());
+    }
 }

@@ -3,6 +3,7 @@
 use approx::assert_abs_diff_eq;
 use pinesy::possibility::{Attribute, Decision, Distribution, Domain, Error, Transform, Value};
 use proptest::prelude::*;
+use strum::VariantArray;
 
 fn distribution(degrees: &[f32]) -> Result<Distribution, Error> {
     let domain = Domain::integers(0..=degrees.len() as i64 - 1).unwrap();
@@ -13,10 +14,12 @@ fn distribution(degrees: &[f32]) -> Result<Distribution, Error> {
 fn measures() {
     let pi = distribution(&[0.2, 1.0, 0.7, 0.0]).unwrap();
     assert_eq!(pi.height(), 1.0);
-    assert_eq!(pi.possibility_of(&[]), 0.0);
-    assert_eq!(pi.possibility_of(&[0, 2]), 0.7);
-    assert_eq!(pi.necessity_of(&[1]), 1.0 - 0.7);
-    assert_eq!(pi.necessity_of(&[0, 1, 2, 3]), 1.0);
+    assert_eq!(pi.possibility_of::<Value>([]).unwrap(), 0.0);
+    assert_eq!(pi.possibility_of([0, 2]).unwrap(), 0.7);
+    assert_eq!(pi.necessity_of([1]).unwrap(), 1.0 - 0.7);
+    assert_eq!(pi.necessity_of([0, 1, 2, 3]).unwrap(), 1.0);
+    let outside = pi.necessity_of([4]).unwrap_err();
+    assert_eq!(outside.to_string(), "x has no value 4: expected one of 0..3");
     assert_eq!(pi.decision(), Decision::Unique(1));
     assert_eq!(pi.decided(), Some(&Value::Integer(1)));
 }
@@ -91,7 +94,7 @@ fn by_definition(transform: Transform, p: &[f32]) -> Vec<f32> {
 proptest! {
     #[test]
     fn transformations_follow_their_definition_and_invert(p in probabilities()) {
-        for transform in Transform::ALL {
+        for &transform in Transform::VARIANTS {
             let pi = transform.possibility(&p).unwrap();
             for (ours, exact) in pi.iter().zip(by_definition(transform, &p)) {
                 assert_abs_diff_eq!(*ours, exact, epsilon = 2e-6);

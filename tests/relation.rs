@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use common::{assert_close, floats, golden, list, number};
 use ndarray::{Array1, Array2, aview1};
+#[cfg(feature = "cli")]
+use pinesy::command::SystemFile;
 use pinesy::relation::{
-    Composition, Error, PartialSystem, System, SystemFile, max_min_matrix, max_min_vector, min_max_matrix,
-    min_max_vector,
+    Composition, Error, PartialSystem, System, max_min_matrix, max_min_vector, min_max_matrix, min_max_vector,
 };
 use proptest::prelude::*;
 use serde_json::Value as Json;

@@ -5,7 +5,7 @@ use pinesy::datasets::{Mnist, Puzzle, read_puzzles, write_puzzles};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::tasks::sudoku::{
-    Exact, Verdict, area_under_curve, best_threshold, generate, learning_examples, pairs, rules, score, violations,
+    Exact, Verdict, area_under_curve, best_threshold, generate, labelled_cases, pairs, rules, score, violations,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -36,10 +36,9 @@ fn cells(m: usize) -> impl Strategy<Value = Array2<f32>> {
 }
 
 fn infer(engine: &Engine, cells: &Array2<f32>) -> Vec<f32> {
-    let names: Vec<String> = (0..cells.nrows()).map(|cell| format!("x{cell}")).collect();
-    let inputs: Vec<(&str, &[f32])> =
-        names.iter().zip(cells.outer_iter()).map(|(name, row)| (name.as_str(), row.to_slice().unwrap())).collect();
-    engine.infer(&inputs).unwrap().get("valid").unwrap().degrees().to_vec()
+    let cells = cells.outer_iter().enumerate();
+    let case = cells.fold(engine.cases(), |case, (cell, row)| case.possibilities(&format!("x{cell}"), &row));
+    engine.infer(&case.build().unwrap()).unwrap().get("valid").unwrap().degrees().to_vec()
 }
 
 /// All 288 valid grids of side 4, digits from 0.
@@ -241,8 +240,8 @@ fn learned_sudoku_rules_judge_crisp_grids() {
     };
     let engine = Engine::certain(&rules(2).unwrap());
     let (train, test) = (crisp(&split.train), crisp(&split.test));
-    let examples = learning_examples(&engine, 2, &train, &split.train).unwrap();
-    let (parameters, report) = learn(&examples, &LearningConfig::default()).unwrap();
+    let cases = labelled_cases(engine.base(), 2, &train, &split.train).unwrap();
+    let (parameters, report) = learn(&engine, &cases, &LearningConfig::default()).unwrap();
     assert!(report.rule_sets.iter().all(|set| set.worst_example == 0.0));
     let engine = engine.with_parameters(&parameters).unwrap();
     for (puzzle, cells) in split.test.iter().zip(test.outer_iter()) {

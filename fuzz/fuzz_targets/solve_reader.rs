@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pinesy::relation::{Composition, SystemFile};
+use pinesy::command::SystemFile;
+use pinesy::relation::Composition;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(file) = SystemFile::parse(bytes) else { return };

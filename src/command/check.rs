@@ -60,8 +60,7 @@ impl Check {
 }
 
 fn summarise<'a>(base: &'a RuleBase, engine: &Engine) -> Summary<'a> {
-    let entry =
-        |attribute: &'a Attribute| Entry { name: attribute.name(), domain: attribute.domain() };
+    let entry = |attribute: &'a Attribute| Entry { name: attribute.name(), domain: attribute.domain() };
     let rule_sets: Vec<RuleSetEntry> = base
         .rule_sets()
         .iter()

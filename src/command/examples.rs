@@ -38,7 +38,9 @@ pub fn read(engine: &Engine, form: &InputForm, path: &Path) -> Result<Cases, Err
         push().map_err(|reason| lines.error(number, reason))?;
     }
     let columns = derived.iter().zip(targets);
-    Ok(columns.fold(inputs.cases(engine), |cases, (attribute, column)| cases.targets(attribute.name(), column)).build()?)
+    Ok(columns
+        .fold(inputs.cases(engine), |cases, (attribute, column)| cases.targets(attribute.name(), column))
+        .build()?)
 }
 
 /// A target: a value of the domain if it is one, otherwise possibilities.

@@ -104,7 +104,8 @@ impl Learn {
             }
         };
         if let Some(path) = &self.conflicts {
-            let lines = find_conflicts(&engine, &examples)?.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+            let lines =
+                find_conflicts(&engine, &examples)?.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
             let text = lines.map_err(std::io::Error::from)?.join("\n") + "\n";
             write_text(path, &text)?;
         }

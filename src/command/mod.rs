@@ -134,7 +134,7 @@ fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
 }
 
 /// Parses one of the variants of an enum by its name, and lists them in the help.
-fn one_of<T>() -> impl clap::builder::TypedValueParser<Value = T>
+pub fn one_of<T>() -> impl clap::builder::TypedValueParser<Value = T>
 where
     T: strum::VariantNames + std::str::FromStr<Err: fmt::Debug> + Clone + Send + Sync + 'static,
 {

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayBase, ArrayView2, ArrayView, Axis, Data, Ix1, Ix2, s};
+use ndarray::{Array2, ArrayBase, ArrayView, ArrayView2, Axis, Data, Ix1, Ix2, s};
 
 use super::{Error, Target};
 use crate::possibility::{Attribute, Transform, Value, check_degrees, decide};
@@ -395,9 +395,7 @@ impl Targets {
             domain: domain.to_string(),
         };
         match target {
-            Target::Value(value) => {
-                Ok(Entry::Position(domain.position(&value).ok_or_else(|| outside(&value))? as u32))
-            }
+            Target::Value(value) => Ok(Entry::Position(domain.position(&value).ok_or_else(|| outside(&value))? as u32)),
             Target::Position(position) if position < domain.len() => Ok(Entry::Position(position as u32)),
             Target::Position(position) => {
                 Err(Error::Position { attribute: attribute.name().to_owned(), position, len: domain.len() })

@@ -15,11 +15,7 @@ use crate::program::{Floors, LANES, Program, Runner, Wide};
 /// [`Error::NoTarget`] for a rule set without any target, [`Error::Config`] for a setting outside
 /// its range, [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of
 /// another rule base.
-pub fn learn(
-    engine: &Engine,
-    cases: &Cases,
-    config: &LearningConfig,
-) -> Result<(Parameters, LearningReport), Error> {
+pub fn learn(engine: &Engine, cases: &Cases, config: &LearningConfig) -> Result<(Parameters, LearningReport), Error> {
     config.check()?;
     learn_choosing(engine, cases, config.tolerance, |_, _| config.threshold)
 }

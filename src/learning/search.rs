@@ -211,8 +211,7 @@ pub fn search_thresholds(
         let end = if failures < search.patience { GroupEnd::EndOfGrid } else { GroupEnd::Patience };
         group_ends.insert(name.to_owned(), end);
     }
-    let (parameters, learning) =
-        learn_choosing(engine, train, tolerance, |stage, _| Some(grid[at[group_of[stage]]]))?;
+    let (parameters, learning) = learn_choosing(engine, train, tolerance, |stage, _| Some(grid[at[group_of[stage]]]))?;
     let stop = if flow.is_break() { SearchStop::Interrupted } else { SearchStop::Completed };
     Ok((parameters, SearchReport { trials, thresholds: named(&at), accuracy: best, stop, group_ends, learning }))
 }

@@ -47,12 +47,7 @@ impl PartialRuleSets {
     /// # Errors
     /// [`Error::Config`]; [`inference::Error`](crate::inference::Error) for a name that no rule
     /// concludes on, or cases of another rule base.
-    pub fn gather(
-        engine: &Engine,
-        attributes: &[&str],
-        shard: &Cases,
-        config: &LearningConfig,
-    ) -> Result<Self, Error> {
+    pub fn gather(engine: &Engine, attributes: &[&str], shard: &Cases, config: &LearningConfig) -> Result<Self, Error> {
         let mut state = Self::new(engine, attributes, config)?;
         let stages = state.stages(engine)?;
         let gather = |i: usize, structure: &Structure, blocks: &[Block]| {

@@ -75,7 +75,8 @@ impl NetworkBuilder {
         let mut registers: Vec<u32> = registers.into_iter().collect();
         // Pair by pair rather than one after the other: no step then waits for the one before it.
         while registers.len() > 1 {
-            registers = registers.chunks(2).map(|pair| if let [a, b] = *pair { self.join(a, b) } else { pair[0] }).collect();
+            registers =
+                registers.chunks(2).map(|pair| if let [a, b] = *pair { self.join(a, b) } else { pair[0] }).collect();
         }
         registers.pop()
     }

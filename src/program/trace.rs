@@ -68,12 +68,7 @@ impl Trace {
 
     /// The propositions of a rule's premise that attain λ, their minimum, or (of the opposite) ρ,
     /// their maximum; as places in the premise.
-    pub fn deciding_propositions(
-        &self,
-        program: &Program,
-        stage: usize,
-        level: Level,
-    ) -> impl Iterator<Item = usize> {
+    pub fn deciding_propositions(&self, program: &Program, stage: usize, level: Level) -> impl Iterator<Item = usize> {
         let degree = self.premise(program, stage, level);
         let side = usize::from(level.side == Side::Outside);
         let premise = program.premise(stage, level.rule).iter().enumerate();

@@ -356,7 +356,17 @@ impl RuleBaseBuilder {
             width = columns[i].end;
         }
         let (attributes, text, fingerprint) = (self.attributes, self.text, OnceLock::new());
-        Ok(RuleBase(Arc::new(Checked { attributes, positions, sources, inputs, columns, outputs, sets, text, fingerprint })))
+        Ok(RuleBase(Arc::new(Checked {
+            attributes,
+            positions,
+            sources,
+            inputs,
+            columns,
+            outputs,
+            sets,
+            text,
+            fingerprint,
+        })))
     }
 }
 

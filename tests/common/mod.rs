@@ -6,6 +6,7 @@ pub mod plain;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
+use pinesy::inference::{Cases, Engine};
 use serde_json::Value as Json;
 
 /// Reads a gzipped JSON file of `tests/data/golden`.
@@ -38,6 +39,12 @@ pub fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
         assert!((a - b).abs() <= tolerance, "{what}, position {i}: {a} against {b}");
     }
+}
+
+/// A single case of the addition of two numbers, digit by digit.
+pub fn sum(engine: &Engine, digits: &[Vec<f32>]) -> Cases {
+    let names = (1..=digits.len()).map(|j| format!("a{j}"));
+    names.zip(digits).fold(engine.cases(), |cases, (name, digit)| cases.possibilities(&name, digit)).build().unwrap()
 }
 
 /// A digit read as one, less possibly as another, and hardly as anything else.

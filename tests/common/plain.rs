@@ -1,6 +1,7 @@
 //! Random rule bases in a form so plain that the formulas can be evaluated on them directly.
 
-use pinesy::inference::{Engine, Parameters, RuleSetParameters};
+use ndarray::Array2;
+use pinesy::inference::{Cases, Engine, Parameters, RuleSetParameters};
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use proptest::prelude::*;
@@ -102,9 +103,13 @@ impl Plain {
         pi
     }
 
-    /// The inputs an engine takes: an attribute the rules happen not to read is none.
-    pub fn given<'a>(&self, engine: &Engine, row: &'a [Vec<f32>; 2]) -> Vec<(&'static str, &'a [f32])> {
-        let named = NAMES.iter().copied().zip(row.iter().map(Vec::as_slice));
-        named.filter(|(name, _)| engine.base().inputs().any(|a| a.name() == *name)).collect()
+    /// The cases an engine takes, none if the rules read no input: an attribute they happen not to
+    /// read is none.
+    pub fn cases(&self, engine: &Engine, rows: &[[Vec<f32>; 2]]) -> Option<Cases> {
+        engine.base().inputs().next()?;
+        let read = |name: &&str| engine.base().inputs().any(|a| a.name() == *name);
+        let inputs = NAMES[..2].iter().enumerate().filter(|(_, name)| read(name));
+        let column = |i: usize| Array2::from_shape_fn((rows.len(), self.sizes[i]), |(row, v)| rows[row][i][v]);
+        Some(inputs.fold(engine.cases(), |cases, (i, name)| cases.possibilities(name, &column(i))).build().unwrap())
     }
 }

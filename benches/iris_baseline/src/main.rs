@@ -5,7 +5,6 @@ use std::error::Error;
 
 use pinesy::datasets::{Flower, read_iris};
 use pinesy::tasks::iris::split;
-use pinesy::tasks::mean_and_deviation;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::LogisticRegression;
 use smartcore::tree::decision_tree_classifier::DecisionTreeClassifier;
@@ -25,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         regression.push(right(LogisticRegression::fit(&x, &y, Default::default())?.predict(&test_x)?));
     }
     for (name, accuracies) in [("decision tree", tree), ("logistic regression", regression)] {
-        let (mean, deviation) = mean_and_deviation(&accuracies);
+        let accuracies = ndarray::Array1::from(accuracies);
+        let (mean, deviation) = (accuracies.mean().expect("at least one split"), accuracies.std(1.0));
         println!("{name:42} {:6.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation);
     }
     Ok(())
