@@ -1,4 +1,5 @@
 //! The command `pinesy`, run as its users run it.
+#![cfg(feature = "cli")]
 
 use std::io::Write;
 use std::path::Path;
@@ -142,7 +143,7 @@ fn usage_errors_exit_with_2() {
     assert!(fails(2, &["check", RULES, "--set", "k"], "").contains("expected name=number, such as k=2"));
     assert!(
         fails(2, &["infer", RULES, "--transform", "magic", "-"], "")
-            .contains("expected antipignistic or minimum-specificity")
+            .contains("[possible values: antipignistic, minimum-specificity]")
     );
     assert!(
         fails(2, &["learn", RULES, "--out", "x", "--threshold", "-1", "-"], "")

@@ -4,7 +4,6 @@ mod common;
 
 use common::plain::{NAMES, Plain, degree, plain};
 use common::{digit, sum};
-use ndarray::Array2;
 use pinesy::explain::{
     Activation, Change, Explainer, Explanation, Justification, Leaf, Origin, Subject, Symbol, rules_report,
 };

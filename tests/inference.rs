@@ -30,7 +30,8 @@ proptest! {
             let case = cases.row(i);
             let one = engine.infer(&case).unwrap();
             for (name, expected) in [("mid", &pi[2]), ("end", &pi[3])] {
-                prop_assert_eq!(one.get(name).unwrap().degrees(), expected);
+                let alone = one.get(name).unwrap();
+                prop_assert_eq!(alone.degrees(), expected);
                 let relation = engine.relation(name).unwrap();
                 let premises = engine.premises(name, &case).unwrap();
                 let atoms = relation.apply(ndarray::aview1(&premises));

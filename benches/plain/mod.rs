@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use pinesy::inference::{Cases, Engine};
 use pinesy::rules::Subset;
 
@@ -125,8 +125,9 @@ impl Plain {
                 }
                 measure(&stage.propositions, &elements, &mut read);
                 if let Some(place) = *place {
-                    for lane in 0..lanes {
-                        for (out, &class) in outputs[place].row_mut(first + lane).iter_mut().zip(&stage.class_of) {
+                    let mut rows = outputs[place].slice_mut(s![first..first + lanes, ..]);
+                    for (lane, mut row) in rows.outer_iter_mut().enumerate() {
+                        for (out, &class) in row.iter_mut().zip(&stage.class_of) {
                             *out = elements[class as usize][lane];
                         }
                     }

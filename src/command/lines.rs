@@ -88,7 +88,7 @@ impl Lines {
     }
 
     pub fn error(&self, line: usize, reason: LineError) -> Error {
-        Error::Line { file: self.file.clone(), line, reason }
+        Error::Line { file: self.file.clone(), line, reason: Box::new(reason) }
     }
 }
 

@@ -175,7 +175,7 @@ pub enum Error {
     #[error("parameter file {}: {reason}", path.display())]
     Parameters { path: PathBuf, reason: String },
     #[error("{file}:{line}: {reason}")]
-    Line { file: String, line: usize, reason: LineError },
+    Line { file: String, line: usize, reason: Box<LineError> },
 }
 
 /// What is wrong with one line of examples.

@@ -28,7 +28,6 @@ pub struct Change {
 /// A degree that an engine is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-#[non_exhaustive]
 pub enum Leaf {
     /// How possible a value of an input is.
     Input {

@@ -25,7 +25,8 @@ use crate::whole_file;
 ///
 /// let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[])?);
 /// let digit = |d: usize| (0..10).map(|i| if i == d { 1.0 } else { 0.1 }).collect::<Vec<f32>>();
-/// let explainer = Explainer::new(&engine, &[("a1", &digit(3)), ("a2", &digit(4))])?;
+/// let case = engine.cases().possibilities("a1", &digit(3)).possibilities("a2", &digit(4)).build()?;
+/// let explainer = Explainer::new(&engine, &case)?;
 /// let image = Array2::from_elem((28, 28), 255);
 /// let pictures = Pictures { images: vec![("a1", image.view())], per_row: 2 };
 /// let mut page = Page::new("A sum");

@@ -214,6 +214,7 @@ impl Justification {
     }
 
     /// What the decision is, for a title.
+    #[cfg(feature = "pages")]
     pub(super) fn title(&self) -> String {
         match self.decision.as_slice() {
             [value] => format!("{} = {value}", self.attribute),
@@ -222,6 +223,7 @@ impl Justification {
     }
 
     /// Why, sentence by sentence.
+    #[cfg(feature = "pages")]
     pub(super) fn sentences(&self) -> Vec<String> {
         self.to_string().lines().map(str::to_owned).collect()
     }

@@ -40,7 +40,6 @@ pub struct Explanation {
 /// The values an explanation is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Subject {
     /// These.
     Is(Vec<Value>),
@@ -69,7 +68,6 @@ pub struct Node {
 /// Where a degree comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Origin {
     /// It was given.
     Input,

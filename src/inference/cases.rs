@@ -357,7 +357,8 @@ impl CasesBuilder {
                     }
                     Some(transform) => {
                         let possibility = transform.possibility(&given.to_vec());
-                        let wrong = |source| at(Error::Probabilities { name: name.to_owned(), source });
+                        let wrong =
+                            |source| at(Error::Probabilities { name: name.to_owned(), source: Box::new(source) });
                         out.copy_from_slice(&possibility.map_err(wrong)?);
                     }
                 }

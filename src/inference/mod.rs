@@ -78,7 +78,7 @@ pub enum Error {
         /// The attribute.
         name: String,
         /// What is wrong with them.
-        source: possibility::Error,
+        source: Box<possibility::Error>,
     },
     /// One row of a table.
     #[error("example {row}: {error}")]

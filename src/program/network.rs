@@ -169,9 +169,9 @@ mod tests {
             let of_set: Vec<f32> = (0..sets.len()).map(|i| (i % 7) as f32 / 7.0).collect();
             let mut frame = vec![0.5; network.registers()];
             network.highest_holders(&of_set, &mut frame);
-            for i in 0..degrees.len() {
+            for (i, &raised) in frame.iter().enumerate().take(degrees.len()) {
                 let holders = sets.iter().zip(&of_set).filter(|(set, _)| set.contains(&(i as u32)));
-                prop_assert_eq!(frame[i], holders.fold(0.0, |highest: f32, (_, &degree)| highest.max(degree)));
+                prop_assert_eq!(raised, holders.fold(0.0, |highest: f32, (_, &degree)| highest.max(degree)));
             }
         }
     }

@@ -39,7 +39,7 @@ pub enum ErrorKind {
         /// The attribute concerned.
         name: String,
         /// What is wrong.
-        source: possibility::Error,
+        source: Box<possibility::Error>,
     },
     /// A name that stands for no attribute.
     #[error("unknown attribute '{name}'{}: expected one of {known}", in_rule(rule))]
@@ -167,7 +167,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             ErrorKind::Io(source) => Some(source),
-            ErrorKind::Possibility { source, .. } => Some(source),
+            ErrorKind::Possibility { source, .. } => Some(&**source),
             _ => None,
         }
     }

@@ -557,7 +557,7 @@ impl Loader<'_> {
 }
 
 fn possibly<T>(name: &str, result: Result<T, crate::possibility::Error>) -> Result<T, Error> {
-    result.map_err(|source| ErrorKind::Possibility { name: name.to_owned(), source }.into())
+    result.map_err(|source| ErrorKind::Possibility { name: name.to_owned(), source: Box::new(source) }.into())
 }
 
 /// Which condition of which rule of the file.
