@@ -15,7 +15,8 @@ impl Explanation {
     /// # use pinesy::inference::Engine;
     /// # use pinesy::rules::RuleBase;
     /// let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
-    /// let petals: [(&str, &[f32]); 2] = [("petal_length", &[1.0, 0.3, 0.0]), ("petal_width", &[1.0, 0.0, 0.0])];
+    /// let cases = engine.cases().possibilities("petal_length", &[1.0, 0.3, 0.0]);
+    /// let petals = cases.possibilities("petal_width", &[1.0, 0.0, 0.0]).build()?;
     /// let why = Explainer::new(&engine, &petals)?.explain("species", &"versicolor".into())?;
     /// assert!(why.dot().to_string().starts_with("digraph \"species\" {"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

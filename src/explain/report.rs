@@ -86,7 +86,7 @@ pub fn rules_report(engine: &Engine, cases: &Cases) -> Result<RulesReport, Error
             lanes: LANES.min(cases.len() - number * LANES),
             uses: vec![Uses::default(); program.rules()],
         };
-        runner.run(rows, 0..program.stages.len(), engine.floors(), &mut counter);
+        runner.run(rows, &program.whole, engine.floors(), &mut counter);
         let of = |uses: &Uses| [uses.held, uses.decided, uses.alone, uses.blocked];
         counter.uses.iter().map(|uses| of(uses).map(|lanes| lanes.count_ones() as usize)).collect()
     };

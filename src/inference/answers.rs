@@ -130,15 +130,14 @@ impl Engine {
             }
         }
         let wanted: Vec<usize> = (0..places.len()).filter(|&stage| places[stage].is_some()).collect();
-        let cone = program.cone(&wanted);
-        let stages: Vec<usize> = (0..cone.len()).filter(|&stage| cone[stage]).collect();
+        let schedule = program.schedule(&wanted);
         let mut degrees = vec![0.0; cases.len() * width];
         if !degrees.is_empty() {
             let input_width = self.base().input_width();
             let task = |runner: &mut Runner<'_, Wide>, (output, rows): (&mut [f32], &[f32])| {
                 for (output, rows) in output.chunks_mut(LANES * width).zip(rows.chunks(LANES * input_width)) {
                     let mut spread = Spread { program, places: &places, width, output };
-                    runner.run(rows, stages.iter().copied(), self.floors(), &mut spread);
+                    runner.run(rows, &schedule, self.floors(), &mut spread);
                 }
             };
             let (outputs, inputs) = (LANES * width * BLOCKS_PER_TASK, LANES * input_width * BLOCKS_PER_TASK);

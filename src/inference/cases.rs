@@ -329,8 +329,11 @@ impl CasesBuilder {
 
     /// Takes a step unless one before it failed.
     fn step(mut self, step: impl FnOnce(&mut Self, &mut Cases) -> Result<(), Error>) -> Self {
-        let Ok(mut cases) = std::mem::replace(&mut self.cases, Err(Error::NoCount)) else { return self };
-        self.cases = step(&mut self, &mut cases).map(|()| cases);
+        // Taken out, so that the step may change both.
+        self.cases = match std::mem::replace(&mut self.cases, Err(Error::NoCount)) {
+            Ok(mut cases) => step(&mut self, &mut cases).map(|()| cases),
+            error => error,
+        };
         self
     }
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use super::lists::Lists;
 use super::network::NetworkBuilder;
-use super::{Input, Level, Measure, Partition, Program, Side, Stage, Structure};
-use crate::rules::{RuleBase, RuleSet, Source, Subset};
+use super::{Input, Level, Measure, Partition, Program, Schedule, Side, Stage, Structure};
+use crate::rules::{RuleBase, RuleSet, Subset};
 
 impl Program {
     pub fn new(base: &RuleBase) -> Self {
@@ -16,16 +16,9 @@ impl Program {
         let inputs = base.input_positions().iter().zip(base.input_columns());
         let inputs: Vec<Input> =
             inputs.map(|(&attribute, columns)| compiler.input(attribute, columns.clone())).collect();
-        let mut known = vec![false; inputs.len()];
-        let (mut reads, mut fresh) = (Lists::default(), Lists::default());
+        let mut reads = Lists::default();
         for set in base.rule_sets() {
-            let attributes = set.reads();
-            let inputs = attributes.iter().filter_map(|&attribute| match base.source(attribute) {
-                Source::Input(input) => Some(input),
-                _ => None,
-            });
-            fresh.push(inputs.filter(|&input| !std::mem::replace(&mut known[input], true)).map(|input| input as u32));
-            reads.push(attributes.iter().map(|&attribute| attribute as u32));
+            reads.push(set.reads().into_iter().map(|attribute| attribute as u32));
         }
         let selecting = compiler.structures.iter().map(|structure| structure.select.registers());
         let measuring = compiler.measures.iter().map(|measure| measure.network.registers());
@@ -38,8 +31,8 @@ impl Program {
             premises: compiler.premises,
             inputs,
             stages,
+            whole: Schedule::new(base, &reads, (0..base.rule_sets().len()).collect()),
             reads,
-            fresh,
         }
     }
 }

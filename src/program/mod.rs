@@ -42,10 +42,19 @@ pub(crate) struct Program {
     premises: Lists,
     /// For each stage, the attributes its premises ask about.
     reads: Lists,
-    /// For each stage, the inputs that no stage before it asks about.
-    fresh: Lists,
+    /// All stages.
+    pub whole: Schedule,
     /// Registers that a runner needs.
     registers: usize,
+}
+
+/// Some stages to run, in cascade order, with all that they depend on.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    stages: Vec<usize>,
+    /// For each of them, the inputs that none before it asks about: measured just before it runs,
+    /// while what is measured is needed.
+    fresh: Lists,
 }
 
 /// An input attribute.
@@ -128,7 +137,13 @@ impl Program {
         self.stages.last().map_or(0, |stage| stage.atoms.end)
     }
 
-    /// The stages that some depend on, these included.
+    /// The stages that some depend on, these included, to be run.
+    pub fn schedule(&self, wanted: &[usize]) -> Schedule {
+        let cone = self.cone(wanted);
+        Schedule::new(&self.base, &self.reads, (0..cone.len()).filter(|&stage| cone[stage]).collect())
+    }
+
+    /// Which stages some depend on, these included.
     pub fn cone(&self, stages: &[usize]) -> Vec<bool> {
         let mut cone = vec![false; self.stages.len()];
         for &stage in stages {
@@ -144,6 +159,26 @@ impl Program {
             }
         }
         cone
+    }
+}
+
+impl Schedule {
+    fn new(base: &RuleBase, reads: &Lists, stages: Vec<usize>) -> Self {
+        let mut known = vec![false; base.input_positions().len()];
+        let mut fresh = Lists::default();
+        for &stage in &stages {
+            let inputs = reads.get(stage).iter().filter_map(|&attribute| match base.source(attribute as usize) {
+                Source::Input(input) => Some(input as u32),
+                _ => None,
+            });
+            fresh.push(inputs.filter(|&input| !std::mem::replace(&mut known[input as usize], true)));
+        }
+        Self { stages, fresh }
+    }
+
+    /// The stages, each with its fresh inputs.
+    fn steps(&self) -> impl Iterator<Item = (usize, &[u32])> {
+        self.stages.iter().enumerate().map(|(i, &stage)| (stage, self.fresh.get(i)))
     }
 }
 

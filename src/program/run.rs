@@ -1,7 +1,7 @@
 //! The one runner of programs.
 
 use super::lanes::Lane;
-use super::{Program, Structure};
+use super::{Program, Schedule, Structure};
 
 /// The parameters of all stages, \[s_1, r_1, s_2, …\]: what raises λ to α and ρ to β.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,17 +87,10 @@ impl<'p, L: Lane> Runner<'p, L> {
         Self { program, measures: vec![[zero; 2]; program.propositions], frame: vec![zero; program.registers] }
     }
 
-    /// Runs some stages, in order, on as many examples as there are lanes, or fewer, given row by row. `stages`
-    /// must hold all those that one of them depends on.
-    pub fn run(
-        &mut self,
-        rows: &[f32],
-        stages: impl Iterator<Item = usize>,
-        floors: &Floors,
-        visitor: &mut impl Visitor<L>,
-    ) {
-        for stage in stages {
-            for &input in self.program.fresh.get(stage) {
+    /// Runs some stages on as many examples as there are lanes, or fewer, given row by row.
+    pub fn run(&mut self, rows: &[f32], schedule: &Schedule, floors: &Floors, visitor: &mut impl Visitor<L>) {
+        for (stage, inputs) in schedule.steps() {
+            for &input in inputs {
                 self.input(input as usize, rows);
             }
             self.stage(stage, floors, visitor);

@@ -36,7 +36,7 @@ impl Trace {
             premises: Vec::with_capacity(2 * program.rules()),
             atoms: Vec::with_capacity(program.atoms()),
         };
-        runner.run(row, 0..program.stages.len(), floors, &mut trace);
+        runner.run(row, &program.whole, floors, &mut trace);
         trace.measures = runner.measures;
         trace
     }

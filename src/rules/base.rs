@@ -217,12 +217,13 @@ impl RuleBase {
     /// one set of the list before theirs, and none of their own or a later one.
     ///
     /// ```
-    /// use pinesy::rules::RuleBase;
+    /// use pinesy::rules::{RuleBase, RuleSet};
     ///
     /// let base = RuleBase::read("rulesets/mnist_addition.toml", &[])?;
     /// let depths = base.rule_sets_by_depth();
-    /// let names = depths.iter().map(|sets| sets.iter().map(|set| base.conclusion(set).name()).collect());
-    /// assert!(names.eq([vec!["c1"], vec!["w1", "y1"], vec!["y0"]]));
+    /// let names = |sets: &Vec<&RuleSet>| sets.iter().map(|set| base.conclusion(set).name().to_owned()).collect();
+    /// let names: Vec<Vec<String>> = depths.iter().map(names).collect();
+    /// assert_eq!(names, [vec!["c1"], vec!["w1", "y1"], vec!["y0"]]);
     /// # Ok::<(), pinesy::rules::Error>(())
     /// ```
     pub fn rule_sets_by_depth(&self) -> Vec<Vec<&RuleSet>> {
