@@ -79,8 +79,9 @@ class Problem:
         return 0.0
 
     def attribute(self, domain, *names):
+        domain = list(domain)
         for name in names:
-            self.domains[name] = list(domain)
+            self.domains[name] = domain
         return self
 
     def size(self, name):
