@@ -315,7 +315,10 @@ proptest! {
         // A transposed view has another memory layout.
         prop_assert_eq!(min_max_matrix(b.t(), a.t()), min_max.t());
     }
+}
 
+#[cfg(feature = "cli")]
+proptest! {
     #[test]
     fn the_reader_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}:,.0-9a-z\" e-]{0,80}") {
         for bytes in [bytes.as_slice(), text.as_bytes(), format!("{{\"matrix\":[[{text}]],\"rhs\":[0.5]}}").as_bytes()] {
