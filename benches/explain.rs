@@ -1,4 +1,5 @@
-//! What an explanation costs, against one inference of the same example in the same run.
+//! What an explanation costs, against one inference of the same example in the same run, by the
+//! engine and by the plain evaluator.
 //!
 //! `RAYON_NUM_THREADS=1 cargo bench --no-default-features --bench explain`.
 
@@ -8,6 +9,11 @@ use pinesy::inference::Engine;
 use pinesy::tasks::{addition, sudoku};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+#[path = "plain/mod.rs"]
+mod plain;
+
+use plain::Plain;
 
 /// Each value read as `read(i)` says, with some doubt.
 fn degrees(names: Vec<String>, values: usize, read: impl Fn(usize) -> usize) -> Vec<(String, Vec<f32>)> {
@@ -26,8 +32,12 @@ fn compare(c: &mut Criterion, name: &str, engine: &Engine, inputs: &[(String, Ve
     let decided = other.decision().positions()[0];
     let other = other.iter().enumerate().filter(|(i, _)| *i != decided).max_by(|a, b| a.1.1.total_cmp(&b.1.1));
     let other = other.unwrap().1.0.clone();
+    let plain = Plain::new(engine);
+    plain.assert_same(engine, &case, &[attribute]);
+    let row = plain.rows(&case);
     let mut group = c.benchmark_group(name);
     group.bench_function("inference", |b| b.iter(|| engine.infer(&case).unwrap()));
+    group.bench_function("inference, plain", |b| b.iter(|| plain.infer(&row)));
     group.bench_function("inference and why not the next best", |b| {
         b.iter(|| Explainer::new(engine, &case).unwrap().explain(attribute, &other).unwrap())
     });

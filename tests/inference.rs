@@ -2,12 +2,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::plain::{Plain, degree, plain};
-use ndarray::Array2;
+use ndarray::{Array1, Array2, ArrayView2, ShapeBuilder, s};
 use pinesy::inference::{Cases, CasesBuilder, Engine, Error, Parameters, Target};
-use pinesy::possibility::{Attribute, Domain};
+use pinesy::learning::{LearningConfig, learn};
+use pinesy::possibility::{Attribute, Domain, Transform, Value};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use proptest::prelude::*;
+use serde_json::Value as Json;
+use strum::VariantArray;
 
 fn case() -> impl Strategy<Value = (Plain, Vec<[Vec<f32>; 2]>)> {
     plain().prop_flat_map(|plain| {
@@ -21,7 +26,7 @@ proptest! {
     #[test]
     fn batch_single_and_matrix_agree_with_the_definition((plain, rows) in case()) {
         let engine = plain.engine();
-        let Some(cases) = plain.cases(&engine, &rows) else { return Ok(()) };
+        let cases = plain.cases(&engine, &rows);
         let inferred = engine.infer_batch(&cases, &["end", "mid", "end"]).unwrap();
         for (i, row) in rows.iter().enumerate() {
             let pi = plain.by_definition(row);
@@ -63,7 +68,7 @@ proptest! {
     #[test]
     fn unknown_inputs_are_fully_possible_and_only_raise_degrees((plain, rows) in case(), hidden in any::<prop::sample::Index>()) {
         let engine = plain.engine();
-        let Some(cases) = plain.cases(&engine, &rows) else { return Ok(()) };
+        let cases = plain.cases(&engine, &rows);
         let hidden = hidden.index(rows.len());
         let inputs: Vec<&Attribute> = engine.base().inputs().collect();
         let given = |table: CasesBuilder, input: &Attribute| table.possibilities(input.name(), &cases.input(input.name()).unwrap());
@@ -77,6 +82,245 @@ proptest! {
         let (known, some, all) = (end(&cases), end(&some), end(&all));
         prop_assert!(known.iter().zip(&some).all(|(known, some)| known <= some));
         prop_assert!(some.iter().zip(&all).all(|(some, all)| some <= all));
+    }
+}
+
+/// The inputs of a table, with their possibilities.
+fn columns(cases: &Cases) -> Vec<(&str, Array2<f32>)> {
+    cases.base().inputs().map(|input| (input.name(), cases.input(input.name()).unwrap().to_owned())).collect()
+}
+
+fn bits(degrees: ArrayView2<'_, f32>) -> Vec<u32> {
+    degrees.iter().map(|degree| degree.to_bits()).collect()
+}
+
+proptest! {
+    #[test]
+    fn unknown_is_every_value_fully_possible(
+        (plain, rows) in case(), hidden in prop::collection::vec(any::<prop::sample::Index>(), 1..4)
+    ) {
+        let engine = plain.engine();
+        let cases = plain.cases(&engine, &rows);
+        let hidden: Vec<usize> = hidden.iter().map(|index| index.index(rows.len())).collect();
+        let columns = columns(&cases);
+        for &(name, ref column) in &columns {
+            let table = |with: &dyn Fn(CasesBuilder) -> CasesBuilder| {
+                let others = columns.iter().filter(|(other, _)| *other != name);
+                let others = others.fold(engine.cases().count(rows.len()), |table, (other, column)| {
+                    table.possibilities(other, column)
+                });
+                with(others).build().unwrap()
+            };
+            let ones = Array2::<f32>::ones(column.dim());
+            let everywhere = table(&|cases| cases.possibilities(name, &ones));
+            let unknown = table(&|cases| cases.unknown(name));
+            prop_assert_eq!(bits(unknown.input(name).unwrap()), bits(ones.view()));
+            prop_assert_eq!(&unknown, &everywhere);
+            prop_assert_eq!(&table(&|cases| cases.possibilities(name, column).unknown_in(name, 0..rows.len())), &everywhere);
+            let mut partly = column.clone();
+            hidden.iter().for_each(|&row| partly.row_mut(row).fill(1.0));
+            let expected = table(&|cases| cases.possibilities(name, &partly));
+            let some = table(&|cases| cases.possibilities(name, column).unknown_in(name, hidden.iter().copied()));
+            prop_assert_eq!(bits(some.input(name).unwrap()), bits(partly.view()));
+            prop_assert_eq!(&some, &expected);
+            // It may be said first, and case by case.
+            let first = table(&|cases| {
+                let cases = hidden.iter().fold(cases, |cases, &row| cases.unknown_in(name, [row]));
+                cases.possibilities(name, column)
+            });
+            prop_assert_eq!(&first, &expected);
+        }
+    }
+
+    #[test]
+    fn tables_do_not_depend_on_the_layout_of_what_they_were_given((plain, rows) in case()) {
+        let engine = plain.engine();
+        let cases = plain.cases(&engine, &rows);
+        let columns = columns(&cases);
+        let table = |with: &dyn Fn(CasesBuilder, &str, &Array2<f32>) -> CasesBuilder| {
+            columns.iter().fold(engine.cases(), |cases, (name, column)| with(cases, name, column)).build().unwrap()
+        };
+        let column_major = table(&|cases, name, column| {
+            let mut turned = Array2::<f32>::zeros(column.dim().f());
+            turned.assign(column);
+            cases.possibilities(name, &turned)
+        });
+        let transposed = table(&|cases, name, column| {
+            let turned = column.t().as_standard_layout().into_owned();
+            cases.possibilities(name, &turned.t())
+        });
+        let reversed = table(&|cases, name, column| {
+            let backwards = column.slice(s![..;-1, ..;-1]).as_standard_layout().into_owned();
+            cases.possibilities(name, &backwards.slice(s![..;-1, ..;-1]))
+        });
+        let strided = table(&|cases, name, column| {
+            let mut wide = Array2::<f32>::from_elem((2 * column.nrows(), 3 * column.ncols()), 0.5);
+            wide.slice_mut(s![..;2, 1..;3]).assign(column);
+            cases.possibilities(name, &wide.slice(s![..;2, 1..;3]))
+        });
+        for other in [column_major, transposed, reversed, strided] {
+            prop_assert_eq!(&other, &cases);
+            for (name, column) in &columns {
+                prop_assert_eq!(bits(other.input(name).unwrap()), bits(column.view()));
+            }
+        }
+        // A single case, from anything one-dimensional.
+        let first = cases.row(0);
+        let vector = table(&|cases, name, column| cases.possibilities(name, &column.row(0).to_vec()));
+        let slice = table(&|cases, name, column| cases.possibilities(name, column.row(0).to_slice().unwrap()));
+        let array = table(&|cases, name, column| cases.possibilities(name, &Array1::from(column.row(0).to_vec())));
+        let strided = table(&|cases, name, column| {
+            let turned = column.t().as_standard_layout().into_owned();
+            cases.possibilities(name, &turned.column(0))
+        });
+        for one in [vector, slice, array, strided] {
+            prop_assert_eq!(&one, &first);
+        }
+    }
+
+    #[test]
+    fn what_a_batch_says_agrees_with_its_degrees((plain, rows) in case()) {
+        let engine = plain.engine();
+        let cases = plain.cases(&engine, &rows);
+        let wishes: [(&[&str], &[&str]); 5] = [
+            (&["mid"], &["mid"]),
+            (&["end"], &["end"]),
+            (&["mid", "end"], &["mid", "end"]),
+            (&["end", "mid", "end"], &["end", "mid"]),
+            (&[], &[]),
+        ];
+        for (wish, columns) in wishes {
+            let inferred = engine.infer_batch(&cases, wish).unwrap();
+            prop_assert_eq!((inferred.len(), inferred.is_empty()), (rows.len(), false));
+            for name in ["in0", "mid", "end", "none"].into_iter().filter(|name| !columns.contains(name)) {
+                prop_assert!(inferred.get(name).is_none() && inferred.distribution(name, 0).is_none());
+                prop_assert!(inferred.decisions(name).is_none() && inferred.necessities(name).is_none());
+            }
+            for &name in columns {
+                let degrees = inferred.get(name).unwrap();
+                let (decisions, necessities) = (inferred.decisions(name).unwrap(), inferred.necessities(name).unwrap());
+                prop_assert_eq!([degrees.nrows(), decisions.len(), necessities.len()], [rows.len(); 3]);
+                for (i, row) in degrees.outer_iter().enumerate() {
+                    let distribution = inferred.distribution(name, i).unwrap();
+                    prop_assert_eq!(Some(distribution.attribute()), engine.base().attribute(name));
+                    prop_assert_eq!(distribution.degrees(), row.to_vec());
+                    prop_assert_eq!(&decisions[i], &distribution.decision());
+                    // All values are numbers from 0.
+                    let decided = decisions[i].positions().into_iter().map(|u| u as i64);
+                    prop_assert_eq!(necessities[i], distribution.necessity_of(decided).unwrap());
+                }
+            }
+            let expected: Vec<(Attribute, Array2<f32>)> = columns
+                .iter()
+                .map(|name| (engine.base().attribute(name).unwrap().clone(), inferred.get(name).unwrap().to_owned()))
+                .collect();
+            prop_assert_eq!(inferred.into_arrays(), expected);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn targets_by_value_and_by_position_are_the_same(
+        targets in prop::collection::vec(prop::option::of((0..100usize, 0..10usize)), 1..40)
+    ) {
+        let engine = addition(1);
+        let domain = |name: &str| engine.base().attribute(name).unwrap().domain().values().to_vec();
+        let (pairs, digits) = (domain("c1"), domain("y1"));
+        let table = |target: fn(usize, &[Value]) -> Target| {
+            let inputs = engine.cases().count(targets.len()).unknown("a1").unknown("a2");
+            let c1 = targets.iter().map(|known| known.map(|(pair, _)| target(pair, &pairs)));
+            let y1 = targets.iter().map(|known| known.map(|(_, digit)| target(digit, &digits)));
+            inputs.targets("c1", c1).targets("y1", y1).build().unwrap()
+        };
+        let by_position = table(|position, _| Target::Position(position));
+        prop_assert_eq!(&table(|position, values| Target::value(values[position].clone())), &by_position);
+        prop_assert_eq!(&table(|position, values| Target::Value(values[position].clone())), &by_position);
+        if targets.iter().any(Option::is_some) {
+            let next = |position: usize, values: &[Value]| Target::Position((position + 1) % values.len());
+            prop_assert_ne!(&table(next), &by_position);
+        }
+    }
+}
+
+#[test]
+fn wrong_targets_are_named() {
+    let engine = addition(1);
+    let inputs = || engine.cases().count(2).unknown("a1").unknown("a2");
+    let error = |name: &str, targets: &[Option<Target>]| {
+        inputs().targets(name, targets.iter().cloned()).build().unwrap_err()
+    };
+    let second = |name: &str, target: Target| match error(name, &[None, Some(target)]) {
+        Error::Target { row: 1, error } => *error,
+        other => panic!("{other:?}"),
+    };
+    let outside = second("c1", Target::value([7, 10]));
+    assert!(matches!(&outside, Error::OutsideDomain { attribute, .. } if attribute == "c1"));
+    assert_eq!(
+        outside.to_string(),
+        "c1 has no value (7, 10): expected one of {(0, 0), (0, 1), (0, 2), …, (9, 9)} (100 values)"
+    );
+    assert!(matches!(second("y1", Target::value("7")), Error::OutsideDomain { .. }));
+    let position = second("y0", Target::Position(2));
+    assert!(matches!(&position, Error::Position { attribute, position: 2, len: 2 } if attribute == "y0"));
+    assert_eq!(position.to_string(), "y0 at position 2: expected a position below 2");
+    let degrees = second("y0", Target::Degrees(vec![1.0]));
+    assert_eq!(degrees.to_string(), "y0: 1 degrees: expected 2, one a value of the domain");
+    let degrees = second("y0", Target::Degrees(vec![1.0, -0.5]));
+    assert_eq!(degrees.to_string(), "y0: degree -0.5 at position 1: expected a number from 0 to 1");
+    let whole = error("y0", &[None, Some(Target::Degrees(vec![f32::NAN, 1.0]))]).to_string();
+    assert_eq!(whole, "example 1: target y0: degree NaN at position 0: expected a number from 0 to 1");
+    for (targets, found) in [(&[None][..], 1), (&[None, None, None], 3), (&[], 0)] {
+        let count = error("y0", targets);
+        assert!(matches!(&count, Error::Count { name, expected: 2, .. } if name == "y0"));
+        assert_eq!(count.to_string(), format!("y0 has {found} examples: expected 2 as the table has so far"));
+    }
+    for name in ["a1", "none"] {
+        assert_eq!(
+            error(name, &[None, None]).to_string(),
+            format!("'{name}' is not a derived attribute: expected one of c1, w1, y0, y1")
+        );
+    }
+}
+
+#[test]
+fn the_first_error_of_a_table_is_the_one_reported() {
+    let engine = addition(1);
+    let (good, bad) = ([1.0; 10], [2.0; 10]);
+    let message = |cases: CasesBuilder| cases.build().unwrap_err().to_string();
+    let unknown = "'a3' is not an input attribute: expected one of a1, a2";
+    let wrong = || engine.cases().possibilities("a3", &good);
+    assert_eq!(message(wrong()), unknown);
+    assert_eq!(message(wrong().possibilities("a1", &bad).possibilities("a2", &good)), unknown);
+    assert_eq!(message(wrong().unknown("a1").unknown("a4").unknown_in("a1", [9]).count(7)), unknown);
+    assert_eq!(message(wrong().possibilities("a1", &good).unknown("a2").targets("w9", [None])), unknown);
+    let wrong = engine.cases().unknown("a1").targets("w9", [None]).possibilities("a3", &good);
+    assert!(message(wrong).starts_with("'w9' is not a derived attribute"));
+    let wrong = engine.cases().count(2).possibilities("a1", &good).possibilities("a3", &good);
+    assert_eq!(message(wrong), "a1 has 1 examples: expected 2 as the table has so far");
+}
+
+#[test]
+fn probabilities_become_possibilities() {
+    let engine = addition(1);
+    let probabilities = Array2::from_shape_fn((3, 10), |(i, d)| if d == i { 0.55f32 } else { 0.05 });
+    for &transform in Transform::VARIANTS {
+        let table = |a1: CasesBuilder| a1.unknown("a2").build();
+        let given = table(engine.cases().probabilities("a1", &probabilities, transform)).unwrap();
+        let possibilities = transform.possibilities(probabilities.view()).unwrap();
+        assert_eq!(given, table(engine.cases().possibilities("a1", &possibilities)).unwrap());
+        let one = table(engine.cases().probabilities("a1", &probabilities.row(1), transform)).unwrap();
+        assert_eq!(one, given.row(1));
+        let mut wrong = probabilities.clone();
+        wrong[(2, 3)] = 0.5;
+        let error = table(engine.cases().probabilities("a1", &wrong, transform)).unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("example 2: a1: probabilities: they sum to 1.45"), "{message}");
+        assert!(matches!(error, Error::Row { row: 2, error } if matches!(*error, Error::Probabilities { .. })));
+        wrong[(2, 3)] = -0.05;
+        let error = table(engine.cases().probabilities("a1", &wrong.row(2), transform)).unwrap_err().to_string();
+        assert_eq!(error, "a1: probabilities: -0.05 at position 3: expected a number from 0 to 1");
     }
 }
 
@@ -127,6 +371,95 @@ fn engines_travel_as_one_file() {
     let rule = Rule::new("grey").when(Condition::is("sky", "grey")).then(Condition::is("rain", "yes"));
     let in_rust = RuleBase::builder().attribute(sky).attribute(rain).rule(rule).build().unwrap();
     assert!(matches!(Engine::certain(&in_rust).write(&path), Err(Error::NoRuleText)));
+}
+
+/// Sums of two-digit numbers, as uncertain as rules that are not certain leave them, and the
+/// parameters that learning finds for them.
+#[test]
+fn what_was_learned_travels_with_its_rules() {
+    let certain = addition(2);
+    let mut truth = certain.parameters();
+    for set in truth.parameters.values_mut() {
+        for (i, (s, r)) in set.s.iter_mut().zip(&mut set.r).enumerate() {
+            (*s, *r) = (0.1 + 0.013 * i as f32, 0.05 + 0.007 * i as f32);
+        }
+    }
+    let degree = |row: usize, j: usize, d: usize| {
+        if (row * (2 * j + 3) + j) % 10 == d { 1.0 } else { ((row * 7 + d * 13 + j) % 29) as f32 / 64.0 }
+    };
+    let inputs = || {
+        (0..4).fold(certain.cases(), |cases, j| {
+            cases.possibilities(&format!("a{}", j + 1), &Array2::from_shape_fn((50, 10), |(row, d)| degree(row, j, d)))
+        })
+    };
+    let names: Vec<&str> =
+        certain.base().rule_sets().iter().map(|set| certain.base().conclusion(set).name()).collect();
+    let unlabelled = inputs().build().unwrap();
+    let outputs = certain.with_parameters(&truth).unwrap().infer_batch(&unlabelled, &names).unwrap();
+    let cases = names.iter().fold(inputs(), |cases, name| {
+        let rows = outputs.get(name).unwrap();
+        cases.targets(name, rows.outer_iter().map(|row| Some(Target::Degrees(row.to_vec()))))
+    });
+    let (parameters, report) = learn(&certain, &cases.build().unwrap(), &LearningConfig::default()).unwrap();
+    assert!(report.rule_sets.iter().all(|set| set.chebyshev_distance == 0.0));
+    assert!(parameters.parameters.values().any(|set| set.s.iter().chain(&set.r).any(|&degree| degree > 0.0)));
+
+    let learned = certain.with_parameters(&parameters).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("learned.json");
+    learned.write(&path).unwrap();
+    let again = Engine::read(&path).unwrap();
+    assert_eq!((again.base(), again.base().text()), (certain.base(), certain.base().text()));
+    assert_eq!(again.base().text().unwrap().settings, BTreeMap::from([("k".to_owned(), 2)]));
+    assert_eq!((again.parameters(), again.fingerprint()), (parameters, learned.fingerprint()));
+    let inferred = learned.infer_batch(&unlabelled, &names).unwrap();
+    let inferred_again = again.infer_batch(&unlabelled, &names).unwrap();
+    for name in &names {
+        assert_eq!(bits(inferred_again.get(name).unwrap()), bits(inferred.get(name).unwrap()), "{name}");
+        // The lowest solution of a consistent system gives just what it was learned from.
+        assert_eq!(inferred.get(name), outputs.get(name), "{name}");
+    }
+    assert_ne!(inferred, certain.infer_batch(&unlabelled, &names).unwrap());
+}
+
+#[test]
+fn damaged_engines_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("engine.json");
+    addition(2).write(&path).unwrap();
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let refused = |text: &str, expected: &str| {
+        std::fs::write(&path, text).unwrap();
+        let error = Engine::read(&path).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(&error, Error::File { path: named, .. } if *named == path), "{message}");
+        assert!(message.starts_with(&format!("{}: ", path.display())) && message.contains(expected), "{message}");
+    };
+    let changed = |expected: &str, change: &dyn Fn(&mut Json)| {
+        let mut json: Json = serde_json::from_str(&whole).unwrap();
+        change(&mut json);
+        refused(&json.to_string(), expected);
+    };
+    refused("", "EOF");
+    refused(&whole[..whole.len() / 2], "EOF");
+    refused("[]", "");
+    changed("rules were written in Rust", &|json| json["rules"] = Json::Null);
+    changed("rulesets/mnist_addition.toml:1:", &|json| json["rules"]["text"] = "= 3".into());
+    changed("parameter k = 0: expected a whole number from 1 up", &|json| json["rules"]["settings"]["k"] = 0.into());
+    changed("none for c2", &|json| drop(json["parameters"].as_object_mut().unwrap().remove("c2")));
+    // The rules for k = 1 have no c2.
+    changed("'c2' has no rules", &|json| json["rules"]["settings"]["k"] = 1.into());
+    changed("s of rule 2 on y1 is 2", &|json| json["parameters"]["y1"]["s"][1] = 2.0.into());
+    changed("y1 has 9 values r: expected 10", &|json| drop(json["parameters"]["y1"]["r"].as_array_mut().unwrap().pop()));
+    changed("unknown field `more`", &|json| json["more"] = 1.into());
+    // What was not changed is read; what is not there is named as well.
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(Engine::read(&path).unwrap().fingerprint(), addition(2).fingerprint());
+    let nowhere = folder.path().join("no/such.json");
+    for error in [Engine::read(&nowhere).unwrap_err(), addition(2).write(&nowhere).unwrap_err()] {
+        assert!(matches!(&error, Error::Io { path, .. } if *path == nowhere));
+        assert!(error.to_string().starts_with(&format!("{}: ", nowhere.display())), "{error}");
+    }
 }
 
 fn addition(k: i64) -> Engine {

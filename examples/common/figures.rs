@@ -8,9 +8,12 @@ pub fn mean_and_deviation(figures: &[f64]) -> (f64, f64) {
 }
 
 /// The most memory the process has had so far, in MB; Linux only.
+#[cfg(target_os = "linux")]
 pub fn peak_memory() -> Option<f64> {
-    #[cfg(target_os = "linux")]
-    return Some(procfs::process::Process::myself().ok()?.status().ok()?.vmhwm? as f64 / 1000.0);
-    #[cfg(not(target_os = "linux"))]
+    Some(procfs::process::Process::myself().ok()?.status().ok()?.vmhwm? as f64 / 1000.0)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn peak_memory() -> Option<f64> {
     None
 }

@@ -2,6 +2,8 @@
 
 use multiversion::multiversion;
 
+use super::lists::ListsRange;
+
 /// Examples computed together.
 pub(crate) const LANES: usize = 16;
 
@@ -33,6 +35,32 @@ pub(crate) trait Lane: Copy + PartialEq + Send + Sync {
 
     /// Raises each degree to at least its floor.
     fn raise(degrees: &mut [Self], floors: &[f32]);
+
+    /// λ and ρ of each premise, a list of propositions, from what was measured of these.
+    fn premises(premises: ListsRange<'_>, measures: &[[Self; 2]], levels: &mut [Self]);
+
+    /// Copies the registers of some results, two a proposition.
+    fn publish(outputs: &[u32], frame: &[Self], measures: &mut [[Self; 2]]);
+}
+
+#[inline(always)]
+fn each_premise<L: Lane>(premises: ListsRange<'_>, measures: &[[L; 2]], levels: &mut [L]) {
+    for (premise, levels) in premises.zip(levels.chunks_exact_mut(2)) {
+        let (&first, others) = premise.split_first().expect("premises are not empty");
+        let [mut lambda, mut rho] = measures[first as usize];
+        for &proposition in others {
+            let [holds, fails] = measures[proposition as usize];
+            (lambda, rho) = (lambda.min(holds), rho.max(fails));
+        }
+        (levels[0], levels[1]) = (lambda, rho);
+    }
+}
+
+#[inline(always)]
+fn publish_each<L: Lane>(outputs: &[u32], frame: &[L], measures: &mut [[L; 2]]) {
+    for (measures, outputs) in measures.iter_mut().zip(outputs.chunks_exact(2)) {
+        *measures = [frame[outputs[0] as usize], frame[outputs[1] as usize]];
+    }
 }
 
 #[inline(always)]
@@ -96,6 +124,14 @@ impl Lane for f32 {
     fn raise(degrees: &mut [Self], floors: &[f32]) {
         raise_each(degrees, floors);
     }
+
+    fn premises(premises: ListsRange<'_>, measures: &[[Self; 2]], levels: &mut [Self]) {
+        each_premise(premises, measures, levels);
+    }
+
+    fn publish(outputs: &[u32], frame: &[Self], measures: &mut [[Self; 2]]) {
+        publish_each(outputs, frame, measures);
+    }
 }
 
 impl Lane for Wide {
@@ -140,6 +176,24 @@ impl Lane for Wide {
     fn raise(degrees: &mut [Self], floors: &[f32]) {
         wide_raise(degrees, floors);
     }
+
+    fn premises(premises: ListsRange<'_>, measures: &[[Self; 2]], levels: &mut [Self]) {
+        wide_premises(premises, measures, levels);
+    }
+
+    fn publish(outputs: &[u32], frame: &[Self], measures: &mut [[Self; 2]]) {
+        wide_publish(outputs, frame, measures);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn wide_premises(premises: ListsRange<'_>, measures: &[[Wide; 2]], levels: &mut [Wide]) {
+    each_premise(premises, measures, levels);
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn wide_publish(outputs: &[u32], frame: &[Wide], measures: &mut [[Wide; 2]]) {
+    publish_each(outputs, frame, measures);
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]

@@ -13,14 +13,31 @@ impl Lists {
         self.ends.push(self.items.len() as u32);
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, list: usize) -> &[u32] {
         let start = if list == 0 { 0 } else { self.ends[list - 1] as usize };
         &self.items[start..self.ends[list] as usize]
     }
 
+    /// Some consecutive lists.
     #[inline]
-    pub fn range(&self, lists: Range<usize>) -> impl Iterator<Item = &[u32]> {
-        lists.map(|list| self.get(list))
+    pub fn range(&self, lists: Range<usize>) -> ListsRange<'_> {
+        ListsRange { lists: self, range: lists }
+    }
+}
+
+/// Some consecutive lists, one by one.
+#[derive(Clone)]
+pub(crate) struct ListsRange<'a> {
+    lists: &'a Lists,
+    range: Range<usize>,
+}
+
+impl<'a> Iterator for ListsRange<'a> {
+    type Item = &'a [u32];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [u32]> {
+        self.range.next().map(|list| self.lists.get(list))
     }
 }

@@ -156,16 +156,8 @@ impl<'p, L: Lane> Runner<'p, L> {
     #[inline]
     fn premises(&mut self, stage: usize) -> &'p Structure {
         let program = self.program;
-        let premises = program.premises.range(program.stages[stage].rules.clone());
-        for (premise, levels) in premises.zip(self.frame.chunks_exact_mut(2)) {
-            let (&first, others) = premise.split_first().expect("premises are not empty");
-            let [mut lambda, mut rho] = self.measures[first as usize];
-            for &proposition in others {
-                let [holds, fails] = self.measures[proposition as usize];
-                (lambda, rho) = (lambda.min(holds), rho.max(fails));
-            }
-            (levels[0], levels[1]) = (lambda, rho);
-        }
+        let rules = program.stages[stage].rules.clone();
+        L::premises(program.premises.range(rules), &self.measures, &mut self.frame);
         program.structure(stage)
     }
 
@@ -175,9 +167,7 @@ impl<'p, L: Lane> Runner<'p, L> {
         let measure = &self.program.measures[measure];
         self.frame[measure.zero] = L::splat(0.0);
         measure.network.maxima(&mut self.frame);
-        let measures = &mut self.measures[first..first + measure.network.outputs.len() / 2];
-        for (measures, outputs) in measures.iter_mut().zip(measure.network.outputs.chunks_exact(2)) {
-            *measures = [self.frame[outputs[0] as usize], self.frame[outputs[1] as usize]];
-        }
+        let outputs = &measure.network.outputs;
+        L::publish(outputs, &self.frame, &mut self.measures[first..first + outputs.len() / 2]);
     }
 }

@@ -103,13 +103,12 @@ impl Plain {
         pi
     }
 
-    /// The cases an engine takes, none if the rules read no input: an attribute they happen not to
-    /// read is none.
-    pub fn cases(&self, engine: &Engine, rows: &[[Vec<f32>; 2]]) -> Option<Cases> {
-        engine.base().inputs().next()?;
+    /// The cases an engine takes: an attribute that the rules happen not to read is no input. One is
+    /// read at least, by the rules on "mid".
+    pub fn cases(&self, engine: &Engine, rows: &[[Vec<f32>; 2]]) -> Cases {
         let read = |name: &&str| engine.base().inputs().any(|a| a.name() == *name);
         let inputs = NAMES[..2].iter().enumerate().filter(|(_, name)| read(name));
         let column = |i: usize| Array2::from_shape_fn((rows.len(), self.sizes[i]), |(row, v)| rows[row][i][v]);
-        Some(inputs.fold(engine.cases(), |cases, (i, name)| cases.possibilities(name, &column(i))).build().unwrap())
+        inputs.fold(engine.cases(), |cases, (i, name)| cases.possibilities(name, &column(i))).build().unwrap()
     }
 }
