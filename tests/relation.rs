@@ -319,7 +319,6 @@ proptest! {
 
 #[cfg(feature = "cli")]
 proptest! {
-    #[cfg(feature = "cli")]
     #[test]
     fn the_reader_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}:,.0-9a-z\" e-]{0,80}") {
         for bytes in [bytes.as_slice(), text.as_bytes(), format!("{{\"matrix\":[[{text}]],\"rhs\":[0.5]}}").as_bytes()] {
