@@ -77,6 +77,13 @@ impl Problem {
     }
 }
 
+/// Bit for bit: −0 is no 0.
+#[track_caller]
+fn same(what: &str, ours: &[f32], expected: &[f32]) {
+    assert_eq!(ours, expected, "{what}");
+    assert!(ours.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{what}: {ours:?}");
+}
+
 #[test]
 fn every_evaluator_gives_the_degrees_of_the_definition() {
     let File { problems } = serde_json::from_str(include_str!("data/inference/conformance.json")).unwrap();
@@ -84,38 +91,56 @@ fn every_evaluator_gives_the_degrees_of_the_definition() {
     for problem in &problems {
         let engine = problem.engine();
         let cases = problem.cases(&engine);
+        assert_eq!(cases.len(), problem.cases.len(), "{}", problem.name);
         let names: Vec<&str> =
             engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set).name()).collect();
         let batch = engine.infer_batch(&cases, &names).unwrap();
         for (i, case) in problem.cases.iter().enumerate() {
-            assert_eq!(case.expected.len(), names.len());
+            assert_eq!((case.expected.len(), case.premises.len()), (names.len(), problem.rules.len()));
             let one = cases.row(i);
             let inference = engine.infer(&one).unwrap();
+            for distribution in inference.iter() {
+                let name = distribution.attribute().name();
+                same(
+                    &format!("{}, case {i}, {name}: alone", problem.name),
+                    distribution.degrees(),
+                    &case.expected[name],
+                );
+            }
             for (name, expected) in &case.expected {
-                let what = format!("{}, case {i}, {name}", problem.name);
-                assert_eq!(inference.get(name).unwrap().degrees(), expected, "{what}: alone");
-                assert_eq!(batch.get(name).unwrap().row(i).to_vec(), *expected, "{what}: in a batch");
+                let what = |of: &str| format!("{}, case {i}, {name}: {of}", problem.name);
+                same(&what("alone, by name"), inference.get(name).unwrap().degrees(), expected);
+                same(&what("in a batch"), &batch.get(name).unwrap().row(i).to_vec(), expected);
                 let premises = engine.premises(name, &one).unwrap();
                 let of_set = problem.rules.iter().zip(&case.premises).filter(|(rule, _)| rule.then.0 == *name);
-                assert_eq!(
-                    premises,
-                    of_set.flat_map(|(_, premise)| *premise).collect::<Vec<f32>>(),
-                    "{what}: premises"
-                );
+                same(&what("premises"), &premises, &of_set.flat_map(|(_, premise)| *premise).collect::<Vec<f32>>());
                 let relation = engine.relation(name).unwrap();
                 let atoms = relation.apply(aview1(&premises));
                 let values = relation.partition().class_of().iter().map(|&atom| atoms[atom as usize]);
-                assert_eq!(values.collect::<Vec<f32>>(), *expected, "{what}: relation");
+                same(&what("relation"), &values.collect::<Vec<f32>>(), expected);
             }
         }
-        // Each attribute alone (which runs fewer rule sets), and the cases in shards.
-        for name in &names {
-            let expected = batch.get(name).unwrap();
-            assert_eq!(engine.infer_batch(&cases, &[name]).unwrap().get(name).unwrap(), expected, "{}", problem.name);
-            for first in (0..cases.len()).step_by(7) {
-                let range = first..cases.len().min(first + 7);
-                let shard = engine.infer_batch(&cases.slice(range.clone()), &[name]).unwrap();
-                assert_eq!(shard.get(name).unwrap(), expected.slice(ndarray::s![range, ..]), "{}", problem.name);
+        // Each attribute alone (which runs fewer rule sets), all of them last first, and the cases
+        // in shards.
+        let check = |what: &str, cases: &Cases, first: usize, wanted: &[&str]| {
+            let inferred = engine.infer_batch(cases, wanted).unwrap();
+            assert_eq!(inferred.len(), cases.len());
+            for name in wanted {
+                for (i, row) in inferred.get(name).unwrap().outer_iter().enumerate() {
+                    let expected = &problem.cases[first + i].expected[*name];
+                    same(&format!("{}, case {}, {name}: {what}", problem.name, first + i), &row.to_vec(), expected);
+                }
+            }
+        };
+        let last_first: Vec<&str> = names.iter().rev().copied().collect();
+        let wishes = names.iter().map(std::slice::from_ref).chain([names.as_slice(), last_first.as_slice()]);
+        for wanted in wishes {
+            check("in a batch", &cases, 0, wanted);
+            for size in [1, 7, 16, 17] {
+                for first in (0..cases.len()).step_by(size) {
+                    let shard = cases.slice(first..cases.len().min(first + size));
+                    check(&format!("in shards of {size}"), &shard, first, wanted);
+                }
             }
         }
     }

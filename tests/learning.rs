@@ -457,8 +457,8 @@ fn cases_serve_every_equal_rule_base_and_no_other() {
     let one = cases.row(1);
     let config = LearningConfig::default();
     let settings = ThresholdSearch::paper_low_data();
-    let go_on = |_: &_| ControlFlow::Continue(());
-    let searched = |engine: &Engine| search_thresholds(engine, &cases, &cases, 0.0, &settings, go_on);
+    let searched =
+        |engine: &Engine| search_thresholds(engine, &cases, &cases, 0.0, &settings, |_| ControlFlow::Continue(()));
     let streamed = |engine: &Engine| learn_streamed(engine, || [Ok::<_, Error>(cases.clone())], &config);
     for other in [copying("copy", 0), copying("renamed", 1), Engine::certain(&addition::rules(1).unwrap())] {
         let name = other.base().conclusion(&other.base().rule_sets()[0]).name();
@@ -505,7 +505,7 @@ fn sums(k: usize, count: usize) -> (Engine, Cases) {
     let images = 2 * k * count;
     let labels = Array1::from_shape_fn(images, |i| ((i * 7 + i / 10) % 10) as u8);
     let possibilities = Array2::from_shape_fn((images, 10), |(i, digit)| {
-        let read = (usize::from(labels[i]) + usize::from(i % 11 == 0)) % 10;
+        let read = (usize::from(labels[i]) + usize::from(i.is_multiple_of(11))) % 10;
         if digit == read { 1.0 } else { ((i * 31 + digit * 17) % 61) as f32 / 128.0 }
     });
     let engine = Engine::certain(&addition::rules(k).unwrap());
@@ -591,7 +591,7 @@ fn partial_states_travel_and_are_used_only_where_they_belong() {
         PartialRuleSets::gather(&longer, &names, &longer_cases, &config),
         PartialRuleSets::gather(&engine, &["w1"], &cases, &config),
         PartialRuleSets::gather(&engine, &["y1", "w1"], &cases, &config),
-        PartialRuleSets::gather(&engine, &["w1", "y0"], &cases, &config),
+        PartialRuleSets::gather(&engine, &["c1"], &cases, &config),
         PartialRuleSets::gather(&engine, &names, &cases, &config.with_threshold(None)),
         PartialRuleSets::gather(&engine, &names, &cases, &config.with_tolerance(0.001)),
     ];
@@ -707,4 +707,21 @@ fn searches_stop_where_their_observer_says() {
         assert!(report.group_ends.iter().all(|(group, end)| whole.group_ends[group] == *end));
         assert!(stop_after > 1 || report.group_ends.is_empty());
     }
+}
+
+#[test]
+fn a_rule_set_gathered_beside_one_it_reads_sees_what_that_infers() {
+    let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
+    let digits = Array2::from_shape_fn((20, 10), |(row, d)| if row % 10 == d { 1.0 } else { 0.1 });
+    let inputs = engine.cases().possibilities("a1", &digits).possibilities("a2", &digits);
+    let doubled = (0..20).map(|row| Some(Target::Position(11 * (row % 10))));
+    let carries = (0..20).map(|row| Some(Target::Position(usize::from(row % 10 >= 5))));
+    let cases = inputs.targets("c1", doubled).targets("w1", carries).build().unwrap();
+    let config = LearningConfig::default();
+    let both = PartialRuleSets::gather(&engine, &["w1", "c1"], &cases, &config).unwrap();
+    let alone = PartialRuleSets::gather(&engine, &["w1"], &cases, &config).unwrap();
+    let distances = both.distances(&engine, &cases).unwrap();
+    assert_eq!(distances[..1], alone.distances(&engine, &cases).unwrap());
+    let [solution, _] = both.solutions(&engine, &cases, &distances).unwrap().try_into().unwrap();
+    assert_eq!([solution], alone.solutions(&engine, &cases, &distances[..1]).unwrap()[..]);
 }

@@ -149,17 +149,21 @@ impl Cases {
     /// # Panics
     /// If the range ends after the last case.
     pub fn slice(&self, range: Range<usize>) -> Self {
-        let of = |targets: &Targets| {
+        // Graded targets are copied with the cases they belong to.
+        let of = |(set, targets): (usize, &Targets)| {
+            let mut some = Targets::default();
             if targets.entries.is_empty() {
-                return Targets::default();
+                return some;
             }
-            // Rows of degrees keep their numbers.
-            Targets { entries: targets.entries[range.clone()].to_vec(), degrees: targets.degrees.clone() }
+            for case in range.clone() {
+                some.push(self.target(set, case));
+            }
+            some
         };
         Self {
             base: self.base.clone(),
             rows: self.rows.slice(s![range.clone(), ..]).to_owned(),
-            targets: self.targets.iter().map(of).collect(),
+            targets: self.targets.iter().enumerate().map(of).collect(),
         }
     }
 
@@ -282,8 +286,8 @@ impl CasesBuilder {
             let (set, attribute) = derived(&cases.base, attribute)?;
             let mut checked = Targets::default();
             for (row, target) in targets.into_iter().enumerate() {
-                let entry = target.map_or(Ok(Entry::None), |target| checked.entry(&attribute, target));
-                checked.entries.push(entry.map_err(|error| Error::Target { row, error: Box::new(error) })?);
+                let known = target.as_ref().map(|target| check_target(&attribute, target)).transpose();
+                checked.push(known.map_err(|error| Error::Target { row, error: Box::new(error) })?);
             }
             this.set_count(cases, attribute.name(), checked.entries.len())?;
             cases.targets[set] = checked;
@@ -355,7 +359,8 @@ impl CasesBuilder {
                 }
                 match transform {
                     None => {
-                        given.iter().zip(out.iter_mut()).for_each(|(&degree, out)| *out = degree);
+                        // Adding 0 turns −0 into 0.
+                        given.iter().zip(out.iter_mut()).for_each(|(&degree, out)| *out = degree + 0.0);
                         check_degrees(name, out.len(), out).map_err(|error| at(error.into()))?;
                     }
                     Some(transform) => {
@@ -391,24 +396,36 @@ impl CasesBuilder {
 }
 
 impl Targets {
-    fn entry(&mut self, attribute: &Attribute, target: Target) -> Result<Entry, Error> {
-        let domain = attribute.domain();
-        let outside = |value: &Value| Error::OutsideDomain {
-            attribute: attribute.name().to_owned(),
-            value: value.clone(),
-            domain: domain.to_string(),
-        };
-        match target {
-            Target::Value(value) => Ok(Entry::Position(domain.position(&value).ok_or_else(|| outside(&value))? as u32)),
-            Target::Position(position) if position < domain.len() => Ok(Entry::Position(position as u32)),
-            Target::Position(position) => {
-                Err(Error::Position { attribute: attribute.name().to_owned(), position, len: domain.len() })
+    fn push(&mut self, target: Option<KnownTarget<'_>>) {
+        self.entries.push(match target {
+            None => Entry::None,
+            Some(KnownTarget::Position(position)) => Entry::Position(position as u32),
+            Some(KnownTarget::Degrees(degrees)) => {
+                let row = self.degrees.len() / degrees.len();
+                self.degrees.extend_from_slice(degrees);
+                Entry::Degrees(row as u32)
             }
-            Target::Degrees(degrees) => {
-                check_degrees(attribute.name(), domain.len(), &degrees)?;
-                self.degrees.extend_from_slice(&degrees);
-                Ok(Entry::Degrees((self.degrees.len() / domain.len() - 1) as u32))
-            }
+        });
+    }
+}
+
+/// Checks a target of an attribute.
+fn check_target<'t>(attribute: &Attribute, target: &'t Target) -> Result<KnownTarget<'t>, Error> {
+    let domain = attribute.domain();
+    let outside = |value: &Value| Error::OutsideDomain {
+        attribute: attribute.name().to_owned(),
+        value: value.clone(),
+        domain: domain.to_string(),
+    };
+    match target {
+        Target::Value(value) => Ok(KnownTarget::Position(domain.position(value).ok_or_else(|| outside(value))?)),
+        Target::Position(position) if *position < domain.len() => Ok(KnownTarget::Position(*position)),
+        Target::Position(position) => {
+            Err(Error::Position { attribute: attribute.name().to_owned(), position: *position, len: domain.len() })
+        }
+        Target::Degrees(degrees) => {
+            check_degrees(attribute.name(), domain.len(), degrees)?;
+            Ok(KnownTarget::Degrees(degrees))
         }
     }
 }

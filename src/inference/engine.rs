@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,13 +27,12 @@ pub struct Engine {
 struct EngineFile {
     /// None for rules written in Rust; such a file cannot be read.
     rules: Option<RuleText>,
-    #[serde(flatten)]
-    parameters: Parameters,
+    parameters: BTreeMap<String, RuleSetParameters>,
 }
 
 impl From<Engine> for EngineFile {
     fn from(engine: Engine) -> Self {
-        Self { rules: engine.base().text().cloned(), parameters: engine.parameters() }
+        Self { rules: engine.base().text().cloned(), parameters: engine.parameters().parameters }
     }
 }
 
@@ -41,7 +41,7 @@ impl TryFrom<EngineFile> for Engine {
 
     fn try_from(EngineFile { rules, parameters }: EngineFile) -> Result<Self, Error> {
         let base = rules.ok_or(Error::NoRuleText)?.parse().map_err(|error| Error::Rules(Arc::new(error)))?;
-        Self::new(&base, &parameters)
+        Self::new(&base, &Parameters { parameters })
     }
 }
 

@@ -42,7 +42,8 @@ struct PartialRuleSet {
 
 impl PartialRuleSets {
     /// Gathers one shard for the rules on some attributes. The engine's parameters are those
-    /// learned for the rule sets before them.
+    /// learned for the rule sets before them; should one attribute depend on another, the rules on
+    /// that one have the engine's parameters, too.
     ///
     /// # Errors
     /// [`Error::Config`]; [`inference::Error`](crate::inference::Error) for a name that no rule
@@ -101,9 +102,9 @@ impl PartialRuleSets {
     /// [`Self::gather`].
     pub fn distances(&self, engine: &Engine, shard: &Cases) -> Result<Vec<f32>, Error> {
         let stages = self.stages(engine)?;
-        let mut distances = Vec::new();
+        let mut distances = vec![0.0; stages.len()];
         for_each_set(engine, &stages, shard, &self.config, |i, structure, blocks| {
-            distances.push(distance(structure, blocks, &self.sets[i].gathered, &self.config));
+            distances[i] = distance(structure, blocks, &self.sets[i].gathered, &self.config);
         })?;
         Ok(distances)
     }
@@ -123,10 +124,10 @@ impl PartialRuleSets {
             let found = format!("{} distances", chebyshev_distances.len());
             return Err(Error::OtherState { found, expected: self.describe() });
         }
-        let mut solutions = Vec::new();
+        let mut solutions = vec![RuleSetParameters::default(); stages.len()];
         for_each_set(engine, &stages, shard, &self.config, |i, structure, blocks| {
             let x = solution(structure, blocks, chebyshev_distances[i], &self.config);
-            solutions.push(RuleSetParameters::from_pairs(&x));
+            solutions[i] = RuleSetParameters::from_pairs(&x);
         })?;
         Ok(solutions)
     }
@@ -154,8 +155,8 @@ impl PartialRuleSets {
     }
 }
 
-/// Runs a shard up to some stages, that do not depend on each other, and hands on the blocks of
-/// each, in their order.
+/// Runs a shard up to some stages, with the engine's parameters, and hands on the blocks of each
+/// with its place among them.
 fn for_each_set(
     engine: &Engine,
     stages: &[usize],
@@ -167,14 +168,17 @@ fn for_each_set(
     let program = engine.program();
     let cone = program.cone(stages);
     let mut cascade = Cascade::new(program, shard);
-    for stage in (0..cone.len()).filter(|&stage| cone[stage] && !stages.contains(&stage)) {
-        cascade.conclude(stage, engine.floors());
-    }
-    for (i, &stage) in stages.iter().enumerate() {
-        let structure = program.structure(stage);
-        let mut blocks = cascade.blocks(stage);
-        approximate(structure, &mut blocks, config);
-        act(i, structure, &blocks);
+    let last = stages.iter().max();
+    for stage in (0..cone.len()).filter(|&stage| cone[stage]) {
+        for (i, _) in stages.iter().enumerate().filter(|(_, wanted)| **wanted == stage) {
+            let structure = program.structure(stage);
+            let mut blocks = cascade.blocks(stage);
+            approximate(structure, &mut blocks, config);
+            act(i, structure, &blocks);
+        }
+        if last != Some(&stage) {
+            cascade.conclude(stage, engine.floors());
+        }
     }
     Ok(())
 }

@@ -21,7 +21,8 @@ impl Floors {
     pub fn set(&mut self, program: &Program, stage: usize, s: &[f32], r: &[f32]) {
         let degrees = &mut self.degrees[program.stages[stage].levels()];
         for (pair, (&s, &r)) in degrees.chunks_exact_mut(2).zip(s.iter().zip(r)) {
-            pair.copy_from_slice(&[s, r]);
+            // Adding 0 turns −0 into 0.
+            pair.copy_from_slice(&[s + 0.0, r + 0.0]);
         }
         self.certain[stage] = degrees.iter().all(|&degree| degree == 0.0);
     }

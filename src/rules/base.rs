@@ -154,7 +154,8 @@ impl RuleBase {
                 for rule in set.rules() {
                     write!(text, "{:?}", rule.name).expect("hashing does not fail");
                     for proposition in rule.premise().iter().chain([rule.conclusion()]) {
-                        write!(text, "{}:", proposition.attribute).expect("hashing does not fail");
+                        write!(text, "{}:{:?}", proposition.attribute, proposition.text)
+                            .expect("hashing does not fail");
                         text.0.write(&proposition.subset.as_slice().iter().map(|&m| u8::from(m)).collect::<Vec<u8>>());
                     }
                 }
