@@ -537,3 +537,36 @@ fn wrong_parameters_are_named() {
     assert!(message(&|p| p.parameters.get_mut("y1").unwrap().r[2] = f32::NAN).contains("r of rule 3 on y1 is NaN"));
     assert!(message(&|p| drop(p.parameters.insert("a1".into(), Default::default()))).contains("'a1' has no rules"));
 }
+
+#[test]
+fn engine_files_keep_parameters_to_the_last_bit() {
+    let base = RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap();
+    let mut parameters = Parameters::certain(&base);
+    // Read as a double first, this one is rounded twice.
+    let delicate = f32::from_bits(0x15ae_43fd);
+    parameters.parameters.get_mut("w1").unwrap().s[0] = delicate;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("engine.json");
+    Engine::new(&base, &parameters).unwrap().write(&path).unwrap();
+    let again = Engine::read(&path).unwrap().parameters();
+    assert_eq!(again.parameters["w1"].s[0].to_bits(), delicate.to_bits());
+}
+
+#[test]
+fn rules_that_differ_have_other_fingerprints_and_minus_zero_is_zero() {
+    let base = |condition: Condition| {
+        let attribute = |name| Attribute::new(name, Domain::integers(0..=1).unwrap()).unwrap();
+        let rule = Rule::new("b is a").when(condition).then(Condition::is("b", 1));
+        RuleBase::builder().attribute(attribute("a")).attribute(attribute("b")).rule(rule).build().unwrap()
+    };
+    let (is, one_of) = (base(Condition::is("a", 1)), base(Condition::one_of("a", [1])));
+    assert_eq!(is.fingerprint() == one_of.fingerprint(), is == one_of);
+    assert_eq!(is.fingerprint(), base(Condition::is("a", 1)).fingerprint());
+    let mut parameters = Parameters::certain(&is);
+    parameters.parameters.get_mut("b").unwrap().s[0] = -0.0;
+    let engine = Engine::new(&is, &parameters).unwrap();
+    assert_eq!(engine.fingerprint(), Engine::certain(&is).fingerprint());
+    let case = engine.cases().possibilities("a", &[1.0, -0.0]).build().unwrap();
+    let inferred = engine.infer(&case).unwrap().get("b").unwrap();
+    assert!(inferred.degrees().iter().all(|degree| degree.is_sign_positive()));
+}
