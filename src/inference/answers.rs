@@ -166,7 +166,7 @@ impl Visitor<Wide> for Spread<'_> {
         for (value, &class) in class_of.iter().enumerate() {
             let degrees = atoms.get(class as usize);
             let column = self.output[start + value..].iter_mut().step_by(self.width);
-            column.zip(degrees).for_each(|(out, &degree)| *out = degree);
+            column.zip(degrees.iter()).for_each(|(out, &degree)| *out = degree);
         }
     }
 }

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayBase, ArrayView, ArrayView2, Axis, Data, Ix1, Ix2, s}
 
 use super::{Error, Target};
 use crate::possibility::{Attribute, Transform, Value, check_degrees, decide};
-use crate::program::{LANES, Partition, Wide};
+use crate::program::{LANES, Lane, Partition, Wide};
 use crate::rules::{RuleBase, Source, list_names};
 
 /// A table of cases for one rule base: possibilities of its inputs and, to learn or to check,
@@ -212,7 +212,7 @@ impl Cases {
 
     /// The targets of a block of cases: the degree each atom should get, and which cases have one.
     pub(crate) fn block(&self, set: usize, first: usize, partition: &Partition) -> (Vec<Wide>, [bool; LANES]) {
-        let mut atoms = vec![[0.0; LANES]; partition.len()];
+        let mut atoms = vec![Wide::splat(0.0); partition.len()];
         let mut present = [false; LANES];
         for (lane, present) in present.iter_mut().enumerate() {
             match self.target(set, first + lane) {

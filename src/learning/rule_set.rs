@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::LearningConfig;
-use crate::program::{LANES, Level, Structure, Wide};
+use crate::program::{LANES, Lane, Level, Structure, Wide};
 use crate::relation::{Envelope, contribution, epsilon, row_distance};
 
 /// [`LANES`] cases: their targets, once approximated, and the pairs each column needs.
@@ -84,7 +84,7 @@ impl Gathered {
 /// Whether any top, less a distance, lies above its level. A pair of which it does not contributes
 /// nothing, and most do not.
 fn exceed(tops: &Wide, levels: &Wide, distance: f32) -> bool {
-    tops.iter().zip(levels).fold(false, |any, (&top, &level)| any | (top - distance > level))
+    tops.iter().zip(levels.iter()).fold(false, |any, (&top, &level)| any | (top - distance > level))
 }
 
 impl Block {
@@ -157,7 +157,7 @@ fn distances(structure: &Structure, levels: &[Wide], tops: &[Wide], targets: &[W
         }
     }
     structure.select.minima(frame);
-    let mut distances = [0.0f32; LANES];
+    let mut distances = Wide::splat(0.0);
     for (target, &register) in targets.iter().zip(&structure.select.outputs) {
         let bounds = &frame[register as usize];
         for lane in 0..LANES {
@@ -192,7 +192,7 @@ pub(super) fn approximate(structure: &Structure, blocks: &mut [Block], config: &
 
 /// Room for a structure's network.
 pub(super) fn frame(structure: &Structure) -> Vec<Wide> {
-    vec![[0.0; LANES]; structure.select.registers()]
+    vec![Wide::splat(0.0); structure.select.registers()]
 }
 
 /// ∇ of the rows of some blocks in the system of all cases gathered; the greatest over all
@@ -227,13 +227,13 @@ fn stacked_distance(
     // A column with F_j(0) ≤ greatest settles every row whose γ_j it does not exceed by more: one
     // minimum, the same for all atoms that share levels, over such columns.
     for ((least, levels), &highest) in frame.iter_mut().zip(&block.levels).zip(highest) {
-        *least = if highest <= greatest { *levels } else { [1.0; LANES] };
+        *least = if highest <= greatest { *levels } else { Wide::splat(1.0) };
     }
     structure.select.minima(frame);
     let kept = block.kept(config);
     for (atom, (target, &register)) in block.targets.iter().zip(&structure.select.outputs).enumerate() {
         let least = &frame[register as usize];
-        if !least.iter().zip(target).fold(false, |any, (&least, &y)| any | (least - y > greatest)) {
+        if !least.iter().zip(target.iter()).fold(false, |any, (&least, &y)| any | (least - y > greatest)) {
             continue;
         }
         for lane in (0..LANES).filter(|&lane| kept[lane]) {

@@ -1,5 +1,7 @@
 //! Degrees of one example, or of several side by side so that one instruction serves them all.
 
+use std::ops::{Deref, DerefMut};
+
 use multiversion::multiversion;
 
 use super::lists::ListsRange;
@@ -7,8 +9,27 @@ use super::lists::ListsRange;
 /// Examples computed together.
 pub(crate) const LANES: usize = 16;
 
-/// One degree for each of [`LANES`] examples.
-pub(crate) type Wide = [f32; LANES];
+/// One degree for each of [`LANES`] examples, in a cache line of its own: a vector that straddles
+/// two takes twice as long to load.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(crate) struct Wide(pub [f32; LANES]);
+
+impl Deref for Wide {
+    type Target = [f32; LANES];
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Wide {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
 
 /// What a program computes with: the degree of one example (`f32`) or of several ([`Wide`]).
 ///
@@ -137,7 +158,7 @@ impl Lane for f32 {
 impl Lane for Wide {
     #[inline(always)]
     fn splat(degree: f32) -> Self {
-        [degree; LANES]
+        Self([degree; LANES])
     }
 
     #[inline(always)]
@@ -147,7 +168,7 @@ impl Lane for Wide {
 
     #[inline(always)]
     fn min(mut self, other: Self) -> Self {
-        for (a, b) in self.iter_mut().zip(other) {
+        for (a, b) in self.iter_mut().zip(other.0) {
             *a = if b < *a { b } else { *a };
         }
         self
@@ -155,7 +176,7 @@ impl Lane for Wide {
 
     #[inline(always)]
     fn max(mut self, other: Self) -> Self {
-        for (a, b) in self.iter_mut().zip(other) {
+        for (a, b) in self.iter_mut().zip(other.0) {
             *a = if b > *a { b } else { *a };
         }
         self
