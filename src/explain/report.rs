@@ -121,7 +121,7 @@ struct Counter<'a> {
 }
 
 impl Visitor<Wide> for Counter<'_> {
-    fn premises(&mut self, stage: usize, levels: &mut [Wide]) {
+    fn premises(&mut self, stage: usize, levels: &[Wide]) {
         let uses = &mut self.uses[self.program.stages[stage].rules.clone()];
         for (uses, levels) in uses.iter_mut().zip(levels.chunks_exact(2)) {
             for lane in (0..self.lanes).filter(|&lane| levels[0][lane] > levels[1][lane]) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::lists::Lists;
 use super::network::NetworkBuilder;
-use super::{Input, Level, Measure, Partition, Program, Schedule, Side, Stage, Structure};
+use super::{Input, Measure, Partition, Program, Schedule, Stage, Structure, levels};
 use crate::rules::{RuleBase, RuleSet, Subset};
 
 impl Program {
@@ -159,12 +159,8 @@ impl Structure {
     fn new(values: usize, conclusions: &[Subset]) -> Self {
         let partition = Partition::new(values, conclusions);
         let rules = conclusions.len();
-        let level = |atom: usize, rule: usize| {
-            let side = if partition.contains(rule, atom) { Side::Inside } else { Side::Outside };
-            Level { rule, side }.index() as u32
-        };
-        let levels: Vec<Vec<u32>> =
-            (0..partition.len()).map(|atom| (0..rules).map(|rule| level(atom, rule)).collect()).collect();
+        let places = |atom| levels(&partition, rules, atom).map(|level| level.index() as u32).collect();
+        let levels: Vec<Vec<u32>> = (0..partition.len()).map(places).collect();
         let levels: Vec<&[u32]> = levels.iter().map(Vec::as_slice).collect();
         let mut builder = NetworkBuilder::new(2 * rules);
         let registers: Vec<u32> = (0..2 * rules as u32).collect();

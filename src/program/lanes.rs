@@ -46,22 +46,34 @@ pub(crate) trait Lane: Copy + PartialEq + Send + Sync {
     fn max(self, other: Self) -> Self;
 
     /// For each pair of registers, their minimum into the next register from `first` on.
-    fn minima(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]);
+    fn minima(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]) {
+        join(pairs, first, frame, Lane::min);
+    }
 
     /// For each pair of registers, their maximum into the next register from `first` on.
-    fn maxima(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]);
+    fn maxima(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]) {
+        join(pairs, first, frame, Lane::max);
+    }
 
     /// The other way, last pair first: each result raises both registers of its pair.
-    fn raise_pairs(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]);
+    fn raise_pairs(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]) {
+        raise_back(pairs, first, frame);
+    }
 
     /// Raises each degree to at least its floor.
-    fn raise(degrees: &mut [Self], floors: &[f32]);
+    fn raise(degrees: &mut [Self], floors: &[f32]) {
+        raise_each(degrees, floors);
+    }
 
     /// λ and ρ of each premise, a list of propositions, from what was measured of these.
-    fn premises(premises: ListsRange<'_>, measures: &[[Self; 2]], levels: &mut [Self]);
+    fn premises(premises: ListsRange<'_>, measures: &[[Self; 2]], levels: &mut [Self]) {
+        each_premise(premises, measures, levels);
+    }
 
     /// Copies the registers of some results, two a proposition.
-    fn publish(outputs: &[u32], frame: &[Self], measures: &mut [[Self; 2]]);
+    fn publish(outputs: &[u32], frame: &[Self], measures: &mut [[Self; 2]]) {
+        publish_each(outputs, frame, measures);
+    }
 }
 
 #[inline(always)]
@@ -128,30 +140,6 @@ impl Lane for f32 {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         if other > self { other } else { self }
-    }
-
-    fn minima(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]) {
-        join(pairs, first, frame, Lane::min);
-    }
-
-    fn maxima(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]) {
-        join(pairs, first, frame, Lane::max);
-    }
-
-    fn raise_pairs(pairs: &[[u32; 2]], first: usize, frame: &mut [Self]) {
-        raise_back(pairs, first, frame);
-    }
-
-    fn raise(degrees: &mut [Self], floors: &[f32]) {
-        raise_each(degrees, floors);
-    }
-
-    fn premises(premises: ListsRange<'_>, measures: &[[Self; 2]], levels: &mut [Self]) {
-        each_premise(premises, measures, levels);
-    }
-
-    fn publish(outputs: &[u32], frame: &[Self], measures: &mut [[Self; 2]]) {
-        publish_each(outputs, frame, measures);
     }
 }
 

@@ -185,7 +185,12 @@ impl Schedule {
 impl Structure {
     /// The levels whose minimum is an atom's degree, rule by rule.
     pub fn levels(&self, atom: usize) -> impl Iterator<Item = Level> {
-        let side = move |rule| if self.partition.contains(rule, atom) { Side::Inside } else { Side::Outside };
-        (0..self.rules).map(move |rule| Level { rule, side: side(rule) })
+        levels(&self.partition, self.rules, atom)
     }
+}
+
+/// The levels that bear on an atom of a partition by so many conclusions.
+fn levels(partition: &Partition, rules: usize, atom: usize) -> impl Iterator<Item = Level> {
+    let side = move |rule| if partition.contains(rule, atom) { Side::Inside } else { Side::Outside };
+    (0..rules).map(move |rule| Level { rule, side: side(rule) })
 }

@@ -58,9 +58,9 @@ impl<'a, L: Lane> Atoms<'a, L> {
 
 /// Looks in while a program runs.
 pub(crate) trait Visitor<L: Lane> {
-    /// Sees λ_1, ρ_1, λ_2, … of a rule set, and may change them.
+    /// Sees λ_1, ρ_1, λ_2, … of a rule set.
     #[inline(always)]
-    fn premises(&mut self, _stage: usize, _levels: &mut [L]) {}
+    fn premises(&mut self, _stage: usize, _levels: &[L]) {}
 
     /// Sees α_1, β_1, α_2, … of a rule set before its atoms are computed, and may change them.
     #[inline(always)]
@@ -148,9 +148,9 @@ impl<'p, L: Lane> Runner<'p, L> {
     }
 
     /// λ_1, ρ_1, λ_2, … of a rule set, from what has been measured.
-    pub fn premise_degrees(&mut self, stage: usize) -> &mut [L] {
+    pub fn premise_degrees(&mut self, stage: usize) -> &[L] {
         let structure = self.premises(stage);
-        &mut self.frame[..2 * structure.rules]
+        &self.frame[..2 * structure.rules]
     }
 
     /// Puts λ_1, ρ_1, λ_2, … of a stage into the first registers.

@@ -16,7 +16,7 @@ pub(crate) struct Trace {
 
 impl Visitor<f32> for Trace {
     #[inline]
-    fn premises(&mut self, _: usize, levels: &mut [f32]) {
+    fn premises(&mut self, _: usize, levels: &[f32]) {
         self.premises.extend_from_slice(levels);
     }
 
