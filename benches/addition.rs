@@ -39,7 +39,7 @@ fn inference(c: &mut Criterion) {
     for (k, count) in [(1, 16_384), (4, 4_096), (100, 256)] {
         let (probabilities, _) = reader(2 * k * count);
         let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
-        let engine = Engine::certain(&rules(k).unwrap());
+        let engine = Engine::of(&rules(k).unwrap());
         let cases = Sums::draw(2 * k * count, k, 0).cases(engine.base(), degrees.view()).unwrap();
         let names: Vec<String> = (0..=k).map(|j| format!("y{j}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -55,7 +55,7 @@ fn inference(c: &mut Criterion) {
     for k in [1, 4, 100] {
         let (probabilities, _) = reader(2 * k);
         let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
-        let engine = Engine::certain(&rules(k).unwrap());
+        let engine = Engine::of(&rules(k).unwrap());
         let inputs: Vec<(String, Vec<f32>)> =
             degrees.outer_iter().enumerate().map(|(j, row)| (format!("a{}", j + 1), row.to_vec())).collect();
         let table = || {
@@ -76,7 +76,7 @@ fn inference(c: &mut Criterion) {
 fn print_memory_of_learning() {
     let (probabilities, labels) = reader(50_000);
     let degrees = Transform::Antipignistic.possibilities(probabilities.view()).unwrap();
-    let engine = Engine::certain(&rules(1).unwrap());
+    let engine = Engine::of(&rules(1).unwrap());
     let examples = Sums::draw(50_000, 1, 0).labelled_cases(engine.base(), degrees.view(), labels.view()).unwrap();
     let before = peak_memory();
     learn(&engine, &examples, &LearningConfig::default()).unwrap();
@@ -88,7 +88,7 @@ fn print_memory_of_learning() {
 fn learning(c: &mut Criterion) {
     // First, while the peak is low.
     print_memory_of_learning();
-    let engine = Engine::certain(&rules(1).unwrap());
+    let engine = Engine::of(&rules(1).unwrap());
     let mut group = c.benchmark_group("learning, k=1, all rule sets");
     group.sample_size(10);
     for count in [1_000, 10_000, 25_000, 100_000, 1_000_000] {
@@ -118,7 +118,7 @@ fn compilation(c: &mut Criterion) {
     let mut group = c.benchmark_group("rule file to engine");
     group.sample_size(20);
     for k in [1, 100] {
-        group.bench_function(format!("k={k}"), |b| b.iter(|| Engine::certain(&rules(k).unwrap())));
+        group.bench_function(format!("k={k}"), |b| b.iter(|| Engine::of(&rules(k).unwrap())));
     }
     group.finish();
 }

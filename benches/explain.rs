@@ -51,7 +51,7 @@ fn compare(c: &mut Criterion, name: &str, engine: &Engine, inputs: &[(String, Ve
 
 fn sums(c: &mut Criterion) {
     for k in [1, 4, 100] {
-        let engine = Engine::certain(&addition::rules(k).unwrap());
+        let engine = Engine::of(&addition::rules(k).unwrap());
         let inputs = degrees((1..=2 * k).map(|j| format!("a{j}")).collect(), 10, |i| (i * 7 + i / k) % 10);
         compare(c, &format!("explain sum, k={k}"), &engine, &inputs, "y1");
     }
@@ -60,7 +60,7 @@ fn sums(c: &mut Criterion) {
 fn grids(c: &mut Criterion) {
     for m in [2, 3] {
         let n = m * m;
-        let engine = Engine::certain(&sudoku::rules(m).unwrap());
+        let engine = Engine::of(&sudoku::rules(m).unwrap());
         let names = (0..n * n).map(|cell| format!("x{cell}")).collect();
         // A valid grid but for its first cell.
         let inputs = degrees(names, n, |cell| match (cell / n, cell % n) {

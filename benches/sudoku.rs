@@ -41,7 +41,7 @@ fn reasoning(c: &mut Criterion) {
     group.throughput(Throughput::Elements(PUZZLES as u64)).sample_size(20);
     for m in [2, 3] {
         let (n, cells) = (m * m, puzzles(m, true));
-        let engine = Engine::certain(&rules(m).unwrap());
+        let engine = Engine::of(&rules(m).unwrap());
         let table = cases(engine.base(), &cells).unwrap();
         let plain = Plain::new(&engine);
         plain.assert_same(&engine, &table, &["valid"]);
@@ -60,7 +60,7 @@ fn reasoning(c: &mut Criterion) {
             });
         }
         group.bench_function(format!("{n}×{n}, rule file to engine"), |b| {
-            b.iter(|| Engine::certain(&rules(m).unwrap()))
+            b.iter(|| Engine::of(&rules(m).unwrap()))
         });
     }
     group.finish();

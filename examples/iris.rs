@@ -19,7 +19,7 @@ const SPLITS: u64 = 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let flowers = read_iris(concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/iris/iris.csv"))?;
-    let engine = Engine::certain(&iris::rules());
+    let engine = Engine::of(&iris::rules());
     let mut table: Vec<(&str, Vec<f64>)> = Vec::new();
     let mut record = |name: &'static str, accuracy: f64| match table.iter_mut().find(|(known, _)| *known == name) {
         Some((_, accuracies)) => accuracies.push(accuracy),

@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let network = Checkpoint::read(root.join("models/mnist.safetensors"))?.network(10, &device)?;
     let probabilities = network.probabilities(digits.views())?;
     let degrees = Transform::Antipignistic.possibilities(probabilities.view())?;
-    let engine = Engine::certain(&addition::rules(1)?);
+    let engine = Engine::of(&addition::rules(1)?);
     let sums = Sums::draw(digits.len(), 1, 0);
     println!("sums of two digits, 10,000 images not trained on; an example is suspected from distance {SUSPICIOUS}\n");
     println!("{:>10}  {:>6}  {:>9}  {:>9}  {:>7}", "mislabel.", "wrong", "suspected", "precision", "recall");

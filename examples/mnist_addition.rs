@@ -166,7 +166,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let transforms: Vec<Transform> = options.transform.map_or(Transform::VARIANTS.to_vec(), |one| vec![one]);
     let mut rows = Vec::new();
     for &k in &options.k {
-        let engine = Engine::certain(&addition::rules(k.into())?);
+        let engine = Engine::of(&addition::rules(k.into())?);
         for &transform in &transforms {
             let parts = [
                 Part { digits: &learning, degrees: transform.possibilities(learning_probabilities.view())? },
@@ -298,7 +298,7 @@ fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Resu
     if digits.len() < 2 * K {
         return Ok(());
     }
-    let engine = Engine::certain(&addition::rules(K)?);
+    let engine = Engine::of(&addition::rules(K)?);
     let sums = Sums::draw(digits.len(), K, seed).take(1);
     let images = sums.images(0).to_vec();
     println!("\nOne sum: {0} + {1}, that is\n", number(digits, &images[..K]), number(digits, &images[K..]));

@@ -16,8 +16,8 @@ const S: [f32; 3] = [0.3, 0.1, 0.5];
 const R: [f32; 3] = [0.2, 0.4, 0.05];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let truth = RuleSetParameters { s: S.to_vec(), r: R.to_vec() };
-    let engine = Engine::certain(&rules()?);
+    let truth = RuleSetParameters::new(S.to_vec(), R.to_vec());
+    let engine = Engine::of(&rules()?);
     let true_engine = engine.with_parameters(&Parameters { parameters: [("b".to_owned(), truth)].into() })?;
     println!("largest error of s, r over all rules (mean of 10 seeds)\n");
     println!("{:>9}  {:>10}  {:>10}  {:>10}", "examples", "no noise", "noise 0.01", "noise 0.05");
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn rules() -> Result<RuleBase, Box<dyn Error>> {
     let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=7)?)?);
     for i in 0..3 {
-        let rule = Rule::new(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::holds(
+        let rule = Rule::equivalence(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::holds(
             "b",
             format!("bit {i} of b is 1"),
             move |value| matches!(value, pinesy::possibility::Value::Integer(v) if v >> i & 1 == 1),

@@ -121,7 +121,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("{}", device.description);
     let m = if options.size == 4 { 2 } else { 3 };
     let start = Instant::now();
-    let engine = Engine::certain(&rules(m)?);
+    let engine = Engine::of(&rules(m)?);
     println!(
         "rules for {0}×{0}: {1} rule sets, ready in {2:.3} s",
         options.size,

@@ -76,7 +76,7 @@ fn their_rule_number(name: &str, ours: i64) -> i64 {
 #[test]
 fn partitions() {
     let base = RuleBase::read("rulesets/mnist_addition.toml", &[("k", 2)]).unwrap();
-    let engine = Engine::certain(&base);
+    let engine = Engine::of(&base);
     let theirs = golden("rules_and_transforms")["partitions_k2"].clone();
     for (name, partition) in theirs.as_object().unwrap() {
         let name = name.replace('_', "");
@@ -112,7 +112,7 @@ fn rules_with_classes(signatures: &[Vec<i64>]) -> RuleBase {
         let members =
             signatures.iter().enumerate().filter(|(_, signature)| signature.contains(&i)).map(|(k, _)| k as i64);
         builder = builder.attribute(Attribute::new(format!("p{i}"), yes_no.clone()).unwrap()).rule(
-            Rule::new(format!("R{i}"))
+            Rule::equivalence(format!("R{i}"))
                 .when(Condition::is(format!("p{i}"), "yes"))
                 .then(Condition::one_of("b", members.collect::<Vec<_>>())),
         );
@@ -133,7 +133,7 @@ fn rule_learning() {
         let what = format!("case {index} ({})", case["name"]);
         let signatures: Vec<Vec<i64>> = list(&case["partition"]).iter().map(integers).collect();
         let base = rules_with_classes(&signatures);
-        let engine = Engine::certain(&base);
+        let engine = Engine::of(&base);
         assert_eq!(engine.relation("b").unwrap().partition().len(), signatures.len());
         let training = list(&case["training"]);
         let rows: Vec<Vec<f32>> = training.iter().map(|t| floats(&t["input"])).collect();
@@ -151,12 +151,12 @@ fn rule_learning() {
         let their_distance = number(&case["final_nabla"]);
         assert_close(&format!("{what}: ∇"), &[set.chebyshev_distance], &[their_distance], 1e-3);
         let slack = (set.chebyshev_distance - their_distance).abs() + NOISE;
-        let RuleSetParameters { s, r } = &parameters.parameters["b"];
+        let RuleSetParameters { s, r, .. } = &parameters.parameters["b"];
         assert_close(&format!("{what}: s"), s, &floats(&case["s"]), slack);
         assert_close(&format!("{what}: r"), r, &floats(&case["r"]), slack);
         large += usize::from(s.iter().chain(r).any(|&x| x > 0.01));
 
-        let theirs = RuleSetParameters { s: floats(&case["s"]), r: floats(&case["r"]) };
+        let theirs = RuleSetParameters::new(floats(&case["s"]), floats(&case["r"]));
         let engine = engine.with_parameters(&Parameters { parameters: [("b".to_owned(), theirs)].into() }).unwrap();
         let one = inputs(&engine, &[floats(&case["inference_input"])]).build().unwrap();
         let inferred = engine.infer_batch(&one, &["b"]).unwrap();
@@ -184,7 +184,7 @@ impl Run {
         let k = json["k"].as_u64().unwrap() as usize;
         let transform = if json["method"] == 1 { Transform::Antipignistic } else { Transform::MinimumSpecificity };
         let base = RuleBase::read("rulesets/mnist_addition.toml", &[("k", k as i64)]).unwrap();
-        Self { k, transform, json, engine: Engine::certain(&base) }
+        Self { k, transform, json, engine: Engine::of(&base) }
     }
 
     /// Possibilities of the digits of one example, unless probabilities tie.
@@ -237,7 +237,7 @@ impl Run {
         let sets = self.json["final"]["rules"].as_object().unwrap().iter().map(|(name, set)| {
             let name = name.replace('_', "");
             let [s, r] = [floats(&set["s"]), floats(&set["r"])].map(|values| reorder(&name, values));
-            (name, RuleSetParameters { s, r })
+            (name, RuleSetParameters::new(s, r))
         });
         Parameters { parameters: sets.collect() }
     }

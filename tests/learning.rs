@@ -85,12 +85,12 @@ impl Case {
             RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=values - 1).unwrap()).unwrap());
         for (i, members) in self.conclusions.iter().enumerate() {
             let members: Vec<i64> = members.iter().enumerate().filter(|(_, m)| **m).map(|(v, _)| v as i64).collect();
-            let rule = Rule::new(format!("R{i}")).when(Condition::is(format!("p{i}"), "yes"));
+            let rule = Rule::equivalence(format!("R{i}")).when(Condition::is(format!("p{i}"), "yes"));
             builder = builder
                 .attribute(Attribute::new(format!("p{i}"), yes_no.clone()).unwrap())
                 .rule(rule.then(Condition::one_of("b", members)));
         }
-        Engine::certain(&builder.build().unwrap())
+        Engine::of(&builder.build().unwrap())
     }
 
     fn cases(&self, engine: &Engine) -> Cases {
@@ -173,11 +173,11 @@ fn later_rule_sets_learn_from_what_earlier_ones_infer() {
         .iter()
         .fold(RuleBase::builder(), |b, name| b.attribute(Attribute::new(*name, two()).unwrap()));
     let base = base
-        .rule(Rule::new("end").when(Condition::is("mid", 1)).then(Condition::is("end", 1)))
-        .rule(Rule::new("mid").when(Condition::is("in", 1)).then(Condition::is("mid", 1)))
+        .rule(Rule::equivalence("end").when(Condition::is("mid", 1)).then(Condition::is("end", 1)))
+        .rule(Rule::equivalence("mid").when(Condition::is("in", 1)).then(Condition::is("mid", 1)))
         .build()
         .unwrap();
-    let engine = Engine::certain(&base);
+    let engine = Engine::of(&base);
     let inputs = ndarray::array![[1.0, 0.0], [1.0, 0.0]];
     let cases = engine
         .cases()
@@ -199,7 +199,7 @@ fn later_rule_sets_learn_from_what_earlier_ones_infer() {
 #[test]
 fn wrong_examples_are_named() {
     let base = RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap();
-    let engine = Engine::certain(&base);
+    let engine = Engine::of(&base);
     let rows = Array2::ones((2, 10));
     let inputs = || engine.cases().possibilities("a1", &rows).possibilities("a2", &rows);
     let message =
@@ -304,11 +304,11 @@ fn known_parameters_are_recovered() {
     let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=3).unwrap()).unwrap());
     for (i, values) in [[1, 3], [2, 3]].into_iter().enumerate() {
         builder = builder.attribute(Attribute::new(format!("a{i}"), Domain::integers(0..=1).unwrap()).unwrap()).rule(
-            Rule::new(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::one_of("b", values)),
+            Rule::equivalence(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::one_of("b", values)),
         );
     }
-    let engine = Engine::certain(&builder.build().unwrap());
-    let set = RuleSetParameters { s: vec![0.25, 0.5], r: vec![0.125, 0.375] };
+    let engine = Engine::of(&builder.build().unwrap());
+    let set = RuleSetParameters::new(vec![0.25, 0.5], vec![0.125, 0.375]);
     let truth = Parameters { parameters: [("b".to_owned(), set)].into() };
     let rows: Vec<[f32; 2]> = (0..=8)
         .flat_map(|i| {
@@ -334,7 +334,7 @@ fn known_parameters_are_recovered() {
 fn iris_rules_read_and_learn() {
     let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
     assert_eq!(flowers.len(), 150);
-    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let engine = Engine::of(&pinesy::tasks::iris::rules());
     let [train, validation, test] = pinesy::tasks::iris::split(&flowers, 0);
     assert_eq!([train.len(), validation.len(), test.len()], [75, 25, 50]);
     let [train, validation] = [train, validation].map(|part| pinesy::tasks::iris::cases(engine.base(), &part).unwrap());
@@ -361,7 +361,7 @@ fn iris_rules_read_and_learn() {
 #[test]
 fn searches_are_checked() {
     let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
-    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let engine = Engine::of(&pinesy::tasks::iris::rules());
     let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
     let error = |search: &ThresholdSearch| {
         search_thresholds(&engine, &cases, &cases, 0.0, search, |_| ControlFlow::Continue(())).unwrap_err()
@@ -385,9 +385,9 @@ fn unexplained<T>(result: Result<T, explain::Error>) -> bool {
 #[test]
 fn cases_of_other_rules_are_refused() {
     let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
-    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let engine = Engine::of(&pinesy::tasks::iris::rules());
     let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
-    let other = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
+    let other = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
     let config = LearningConfig::default();
     assert!(other_rules(score(&other, &cases)));
     assert!(other_rules(learn(&other, &cases, &config)));
@@ -398,14 +398,14 @@ fn cases_of_other_rules_are_refused() {
     assert!(unexplained(rules_report(&other, &cases)));
     assert!(unexplained(Explainer::new(&other, &cases.row(0))));
     // The same rules read once more are no others.
-    let again = Engine::certain(&pinesy::tasks::iris::rules());
+    let again = Engine::of(&pinesy::tasks::iris::rules());
     assert_eq!(score(&again, &cases).unwrap(), score(&engine, &cases).unwrap());
 }
 
 #[test]
 fn partial_states_belong_to_one_engine_and_setting() {
     let flowers = pinesy::datasets::read_iris("datasets/iris/iris.csv").unwrap();
-    let engine = Engine::certain(&pinesy::tasks::iris::rules());
+    let engine = Engine::of(&pinesy::tasks::iris::rules());
     let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
     let config = LearningConfig::default();
     let state = PartialRuleSets::gather(&engine, &["species"], &cases, &config).unwrap();
@@ -444,8 +444,8 @@ fn copying(rule: &str, value: i64) -> Engine {
     let base = RuleBase::builder()
         .attribute(Attribute::new("a", two()).unwrap())
         .attribute(Attribute::new("b", two()).unwrap())
-        .rule(Rule::new(rule).when(Condition::is("a", 1)).then(Condition::is("b", value)));
-    Engine::certain(&base.build().unwrap())
+        .rule(Rule::equivalence(rule).when(Condition::is("a", 1)).then(Condition::is("b", value)));
+    Engine::of(&base.build().unwrap())
 }
 
 #[test]
@@ -460,7 +460,7 @@ fn cases_serve_every_equal_rule_base_and_no_other() {
     let searched =
         |engine: &Engine| search_thresholds(engine, &cases, &cases, 0.0, &settings, |_| ControlFlow::Continue(()));
     let streamed = |engine: &Engine| learn_streamed(engine, || [Ok::<_, Error>(cases.clone())], &config);
-    for other in [copying("copy", 0), copying("renamed", 1), Engine::certain(&addition::rules(1).unwrap())] {
+    for other in [copying("copy", 0), copying("renamed", 1), Engine::of(&addition::rules(1).unwrap())] {
         let name = other.base().conclusion(&other.base().rule_sets()[0]).name();
         assert!(other_rules(learn(&other, &cases, &config)));
         assert!(other_rules(streamed(&other)));
@@ -508,7 +508,7 @@ fn sums(k: usize, count: usize) -> (Engine, Cases) {
         let read = (usize::from(labels[i]) + usize::from(i.is_multiple_of(11))) % 10;
         if digit == read { 1.0 } else { ((i * 31 + digit * 17) % 61) as f32 / 128.0 }
     });
-    let engine = Engine::certain(&addition::rules(k).unwrap());
+    let engine = Engine::of(&addition::rules(k).unwrap());
     let cases = Sums::draw(images, k, 0).labelled_cases(engine.base(), possibilities.view(), labels.view());
     (engine, cases.unwrap())
 }
@@ -578,7 +578,7 @@ fn partial_states_travel_and_are_used_only_where_they_belong() {
         assert_eq!(read.solutions(&engine, &cases, &distances).unwrap(), solutions);
     }
     // Nor does it matter where the rules were read.
-    let elsewhere = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)]).unwrap());
+    let elsewhere = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)]).unwrap());
     assert_eq!(state.distances(&elsewhere, &cases).unwrap(), distances);
 
     // Other parameters, even of rules that are not learned here; other rules.
@@ -711,7 +711,7 @@ fn searches_stop_where_their_observer_says() {
 
 #[test]
 fn a_rule_set_gathered_beside_one_it_reads_sees_what_that_infers() {
-    let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
+    let engine = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap());
     let digits = Array2::from_shape_fn((20, 10), |(row, d)| if row % 10 == d { 1.0 } else { 0.1 });
     let inputs = engine.cases().possibilities("a1", &digits).possibilities("a2", &digits);
     let doubled = (0..20).map(|row| Some(Target::Position(11 * (row % 10))));

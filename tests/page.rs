@@ -14,7 +14,7 @@ use pinesy::inference::Engine;
 use pinesy::rules::RuleBase;
 
 fn engine(k: i64) -> Engine {
-    Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", k)]).unwrap())
+    Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", k)]).unwrap())
 }
 
 fn chromium() -> Option<PathBuf> {
@@ -92,8 +92,8 @@ fn a_browser_shows_the_deciding_rules_and_needs_no_room_beyond_a_phone() {
 #[test]
 fn pages_stand_alone_and_escape_what_they_show() {
     let rules = "[[attribute]]\nname = \"a\"\ndomain = [\"<b>\", \"x\"]\n[[attribute]]\nname = \"b\"\ndomain = [\"y\", \"z\"]\n\
-        [[rule]]\nname = \"<script>alert(1)</script>\"\nif = \"a == 'x'\"\nthen = \"b == 'y'\"\n";
-    let engine = Engine::certain(&RuleBase::parse(rules, "test.toml", &[]).unwrap());
+        [[rule]]\nname = \"<script>alert(1)</script>\"\niff = \"a == 'x'\"\nthen = \"b == 'y'\"\n";
+    let engine = Engine::of(&RuleBase::parse(rules, "test.toml", &[]).unwrap());
     let explainer = Explainer::new(&engine, &engine.cases().possibilities("a", &[0.5, 1.0]).build().unwrap()).unwrap();
     let mut page = Page::new("<title>");
     page.example("a & b", &explainer, &Pictures::default(), &[Question::Why("b")]).unwrap();

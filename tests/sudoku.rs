@@ -67,7 +67,7 @@ fn degree(cells: ArrayView2<f32>, grid: &[usize]) -> f32 {
 #[test]
 fn the_pairwise_rules_mean_what_they_say() {
     for m in [2, 3] {
-        let engine = Engine::certain(&rules(m).unwrap());
+        let engine = Engine::of(&rules(m).unwrap());
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         for _ in 0..20 {
             let cells = cells(m).new_tree(&mut runner).unwrap().current();
@@ -97,7 +97,7 @@ proptest! {
             prop_assert!(grids.iter().any(|known| known.as_slice() == grid.as_slice()));
         }
         // The pairwise rules only bound it from above; on invalid grids both agree.
-        let engine = Engine::certain(&rules(2).unwrap());
+        let engine = Engine::of(&rules(2).unwrap());
         let pairwise = infer(&engine, &cells);
         prop_assert!(pairwise[0] >= best);
         prop_assert_eq!(pairwise[1], exact.possibility_of_invalid(cells.view()));
@@ -238,7 +238,7 @@ fn learned_sudoku_rules_judge_crisp_grids() {
             f32::from(u8::from(usize::from(puzzles[i].digits[cell]) == v))
         })
     };
-    let engine = Engine::certain(&rules(2).unwrap());
+    let engine = Engine::of(&rules(2).unwrap());
     let (train, test) = (crisp(&split.train), crisp(&split.test));
     let cases = labelled_cases(engine.base(), 2, &train, &split.train).unwrap();
     let (parameters, report) = learn(&engine, &cases, &LearningConfig::default()).unwrap();

@@ -46,7 +46,7 @@ struct RuleSetEntry<'a> {
 impl Check {
     pub fn run(self) -> Result<(), Error> {
         let base = self.rules.read()?;
-        let engine = Engine::certain(&base);
+        let engine = Engine::of(&base);
         let summary = summarise(&base, &engine);
         let mut out = stdout().lock();
         if self.json {

@@ -101,7 +101,7 @@ impl Rules {
     /// The engine with the parameters of a file, or with certain rules.
     fn engine(&self, parameters: Option<&Path>) -> Result<Engine, Error> {
         let base = self.read()?;
-        let Some(path) = parameters else { return Ok(Engine::certain(&base)) };
+        let Some(path) = parameters else { return Ok(Engine::of(&base)) };
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let wrong = |reason: String| Error::Parameters { path: path.to_owned(), reason };
         let parameters: Parameters = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;

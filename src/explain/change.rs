@@ -103,7 +103,7 @@ impl Explainer<'_> {
     /// # use pinesy::inference::Engine;
     /// # use pinesy::rules::RuleBase;
     /// let base = RuleBase::read("rulesets/mnist_addition.toml", &[])?;
-    /// let engine = Engine::certain(&base);
+    /// let engine = Engine::of(&base);
     /// let digit = |d: usize, other: usize, doubt: f32| {
     ///     (0..10).map(|i| if i == d { 1.0 } else if i == other { doubt } else { 0.0 }).collect::<Vec<f32>>()
     /// };

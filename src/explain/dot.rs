@@ -14,7 +14,7 @@ impl Explanation {
     /// # use pinesy::explain::Explainer;
     /// # use pinesy::inference::Engine;
     /// # use pinesy::rules::RuleBase;
-    /// let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
+    /// let engine = Engine::of(&RuleBase::read("rulesets/iris.toml", &[])?);
     /// let cases = engine.cases().possibilities("petal_length", &[1.0, 0.3, 0.0]);
     /// let petals = cases.possibilities("petal_width", &[1.0, 0.0, 0.0]).build()?;
     /// let why = Explainer::new(&engine, &petals)?.explain("species", &"versicolor".into())?;

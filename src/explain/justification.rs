@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Explainer, Explanation, Node, Origin, Reading, Subject};
-use crate::possibility::{Value, decide, height, possibility_outside};
+use crate::possibility::{Value, decide, height, necessity};
 use crate::rules::Source;
 
 /// Why a derived attribute has the value it has, or why that is ambiguous.
@@ -21,7 +21,7 @@ pub struct Justification {
     pub decision: Vec<Value>,
     /// Their possibility: 1 exactly when the distribution is normalised.
     pub possibility: f32,
-    /// 1 − Π(anything else).
+    /// 1 − Π(anything else), at most their possibility.
     pub necessity: f32,
     /// What the inputs behind it were read as.
     pub readings: Vec<Reading>,
@@ -61,7 +61,7 @@ impl Explainer<'_> {
     /// # use pinesy::inference::Engine;
     /// # use pinesy::rules::RuleBase;
     /// let base = RuleBase::read("rulesets/mnist_addition.toml", &[])?;
-    /// let engine = Engine::certain(&base);
+    /// let engine = Engine::of(&base);
     /// let digit = |d: usize, other: usize, doubt: f32| {
     ///     (0..10).map(|i| if i == d { 1.0 } else if i == other { doubt } else { 0.0 }).collect::<Vec<f32>>()
     /// };
@@ -100,7 +100,7 @@ impl Explainer<'_> {
         Ok(Justification {
             attribute: self.name(attribute).to_owned(),
             possibility,
-            necessity: 1.0 - possibility_outside(&degrees, &decided),
+            necessity: necessity(&degrees, &decided),
             readings: self.readings(&explanation),
             competitors,
             more,

@@ -17,7 +17,7 @@
 //! use pinesy::inference::Engine;
 //! use pinesy::rules::RuleBase;
 //!
-//! let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
+//! let engine = Engine::of(&RuleBase::read("rulesets/iris.toml", &[])?);
 //! let petals = engine
 //!     .cases()
 //!     .possibilities("petal_length", &[0.0, 0.3, 1.0])

@@ -23,7 +23,7 @@ use crate::whole_file;
 /// use pinesy::inference::Engine;
 /// use pinesy::rules::RuleBase;
 ///
-/// let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[])?);
+/// let engine = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[])?);
 /// let digit = |d: usize| (0..10).map(|i| if i == d { 1.0 } else { 0.1 }).collect::<Vec<f32>>();
 /// let case = engine.cases().possibilities("a1", &digit(3)).possibilities("a2", &digit(4)).build()?;
 /// let explainer = Explainer::new(&engine, &case)?;

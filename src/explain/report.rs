@@ -57,7 +57,7 @@ const _: () = assert!(LANES <= u16::BITS as usize);
 /// use pinesy::inference::{Engine, Target};
 /// use pinesy::rules::RuleBase;
 ///
-/// let engine = Engine::certain(&RuleBase::read("rulesets/iris.toml", &[])?);
+/// let engine = Engine::of(&RuleBase::read("rulesets/iris.toml", &[])?);
 /// // Long but narrow petals, of a flower that is no virginica.
 /// let cases = engine
 ///     .cases()

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use super::{Cases, Engine, Error};
-use crate::possibility::{Attribute, Decision, Distribution, decide, possibility_outside};
+use crate::possibility::{Attribute, Decision, Distribution, decide, necessity};
 use crate::program::{Atoms, LANES, Program, Runner, Trace, Visitor, Wide};
 use crate::rules::Source;
 
@@ -84,13 +84,13 @@ impl BatchInference {
         Some(degrees.outer_iter().map(|row| decide(row.as_slice().expect("a row lies together"))).collect())
     }
 
-    /// The necessity of the decided values, case by case: 1 − the highest other degree. Where
-    /// values tie, that of all of them together.
+    /// The necessity of the decided values, case by case: 1 − the highest other degree (in a
+    /// conflict at most their own). Where values tie, that of all of them together.
     pub fn necessities(&self, name: &str) -> Option<Vec<f32>> {
         let degrees = self.get(name)?;
         let necessity = |row: ndarray::ArrayView1<'_, f32>| {
             let row = row.to_slice().expect("a row lies together");
-            1.0 - possibility_outside(row, &decide(row).positions())
+            necessity(row, &decide(row).positions())
         };
         Some(degrees.outer_iter().map(necessity).collect())
     }

@@ -2,8 +2,10 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayBase, ArrayView, ArrayView2, Axis, Data, Ix1, Ix2, s};
 
-use super::{Error, Target};
-use crate::possibility::{Attribute, Transform, Value, check_degrees, decide};
+use super::input::position;
+use super::{Error, Input, Target};
+use crate::possibility::{Attribute, Transform, check_degrees, decide};
+use crate::possibility;
 use crate::program::{LANES, Lane, Partition, Wide};
 use crate::rules::{RuleBase, Source, list_names};
 
@@ -119,7 +121,9 @@ impl Cases {
             }),
             count: None,
             given: vec![false; base.input_positions().len()],
+            targeted: vec![false; base.rule_sets().len()],
             unknown: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -177,7 +181,7 @@ impl Cases {
 
     /// Checks that the cases are for these rules.
     pub(crate) fn check_base(&self, base: &RuleBase) -> Result<(), Error> {
-        if &self.base == base { Ok(()) } else { Err(Error::OtherRules) }
+        if self.base.same_rules(base) { Ok(()) } else { Err(Error::OtherRules) }
     }
 
     /// Case after case, the degrees of all inputs.
@@ -241,8 +245,11 @@ pub struct CasesBuilder {
     cases: Result<Cases, Error>,
     count: Option<usize>,
     given: Vec<bool>,
+    targeted: Vec<bool>,
     /// Inputs and cases in which they are unknown; all cases where none are named.
     unknown: Vec<(usize, Option<Vec<usize>>)>,
+    /// Inputs and cases in which they are wrong, which counts unless they are unknown there.
+    faults: Vec<(usize, usize, Error)>,
 }
 
 impl CasesBuilder {
@@ -260,6 +267,24 @@ impl CasesBuilder {
     /// possibilities.
     pub fn probabilities(self, input: &str, rows: &(impl Rows + ?Sized), transform: Transform) -> Self {
         self.column(input, rows.rows(), Some(transform))
+    }
+
+    /// Gives an input what is known of it, case by case.
+    pub fn inputs<I: std::borrow::Borrow<Input>>(self, input: &str, known: impl IntoIterator<Item = I>) -> Self {
+        self.step(|this, cases| {
+            let number = input_of(&cases.base, input)?;
+            let attribute = &cases.base.attributes()[cases.base.input_positions()[number]];
+            let mut column = Vec::new();
+            let mut count = 0;
+            for (row, known) in known.into_iter().enumerate() {
+                let degrees = known.borrow().degrees(attribute);
+                column.extend(degrees.map_err(|error| Error::Row { row, error: Box::new(error) })?);
+                count = row + 1;
+            }
+            let shape = (count, attribute.domain().len());
+            let rows = ArrayView2::from_shape(shape, &column).expect("one degree a value");
+            this.fill(cases, input, rows, None)
+        })
     }
 
     /// Leaves an input unknown in every case: each of its values is fully possible.
@@ -284,6 +309,9 @@ impl CasesBuilder {
     pub fn targets(self, attribute: &str, targets: impl IntoIterator<Item = Option<Target>>) -> Self {
         self.step(|this, cases| {
             let (set, attribute) = derived(&cases.base, attribute)?;
+            if std::mem::replace(&mut this.targeted[set], true) {
+                return Err(Error::DuplicateTargets(attribute.name().to_owned()));
+            }
             let mut checked = Targets::default();
             for (row, target) in targets.into_iter().enumerate() {
                 let known = target.as_ref().map(|target| check_target(&attribute, target)).transpose();
@@ -300,7 +328,8 @@ impl CasesBuilder {
     /// # Errors
     /// The first thing that was wrong: [`Error::MissingInput`], [`Error::UnknownInput`],
     /// [`Error::DuplicateInput`], [`Error::Degrees`], [`Error::Row`], [`Error::Count`],
-    /// [`Error::UnknownDerived`], [`Error::Target`].
+    /// [`Error::UnknownDerived`], [`Error::DuplicateTargets`], [`Error::Target`],
+    /// [`Error::NoSuchCase`], [`Error::TooManyCases`].
     pub fn build(self) -> Result<Cases, Error> {
         let mut cases = self.cases?;
         let inputs: Vec<&Attribute> = cases.base.inputs().collect();
@@ -309,6 +338,12 @@ impl CasesBuilder {
         }
         if self.count.is_none() {
             return Err(Error::NoCount);
+        }
+        let is_unknown = |input: usize, row: usize| {
+            self.unknown.iter().any(|(known, rows)| *known == input && rows.as_ref().is_none_or(|r| r.contains(&row)))
+        };
+        if let Some((_, _, fault)) = self.faults.into_iter().find(|(input, row, _)| !is_unknown(*input, *row)) {
+            return Err(fault);
         }
         let columns = cases.base.input_columns().to_vec();
         for (input, rows) in self.unknown {
@@ -319,10 +354,10 @@ impl CasesBuilder {
             };
             for row in rows {
                 if row >= column.nrows() {
-                    return Err(Error::Count {
+                    return Err(Error::NoSuchCase {
                         name: cases.base.attributes()[cases.base.input_positions()[input]].name().to_owned(),
-                        found: row + 1,
-                        expected: column.nrows(),
+                        case: row,
+                        cases: column.nrows(),
                     });
                 }
                 column.row_mut(row).fill(1.0);
@@ -342,37 +377,49 @@ impl CasesBuilder {
     }
 
     fn column(self, name: &str, rows: ArrayView2<'_, f32>, transform: Option<Transform>) -> Self {
-        self.step(|this, cases| {
-            let input = input_of(&cases.base, name)?;
-            this.give(input, name)?;
-            this.set_count(cases, name, rows.nrows())?;
-            let columns = cases.base.input_columns()[input].clone();
-            let single = rows.nrows() == 1;
-            let width = cases.base.input_width();
-            let all = cases.rows.as_slice_mut().expect("made in standard layout");
-            for (row, (given, out)) in rows.outer_iter().zip(all.chunks_exact_mut(width)).enumerate() {
-                let at = |error: Error| if single { error } else { Error::Row { row, error: Box::new(error) } };
-                let out = &mut out[columns.clone()];
-                if given.len() != out.len() {
-                    let wrong = check_degrees(name, out.len(), &given.to_vec());
-                    wrong.map_err(|error| at(error.into()))?;
+        self.step(|this, cases| this.fill(cases, name, rows, transform))
+    }
+
+    fn fill(
+        &mut self,
+        cases: &mut Cases,
+        name: &str,
+        rows: ArrayView2<'_, f32>,
+        transform: Option<Transform>,
+    ) -> Result<(), Error> {
+        let input = input_of(&cases.base, name)?;
+        self.give(input, name)?;
+        self.set_count(cases, name, rows.nrows())?;
+        let columns = cases.base.input_columns()[input].clone();
+        if rows.ncols() != columns.len() {
+            let (found, expected) = (rows.ncols(), columns.len());
+            return Err(possibility::Error::Length { name: name.to_owned(), found, expected }.into());
+        }
+        let single = rows.nrows() == 1;
+        let width = cases.base.input_width();
+        let all = cases.rows.as_slice_mut().expect("made in standard layout");
+        for (row, (given, out)) in rows.outer_iter().zip(all.chunks_exact_mut(width)).enumerate() {
+            let out = &mut out[columns.clone()];
+            let filled = match transform {
+                None => {
+                    // Adding 0 turns −0 into 0.
+                    given.iter().zip(out.iter_mut()).for_each(|(&degree, out)| *out = degree + 0.0);
+                    check_degrees(name, out.len(), out).map_err(Error::from)
                 }
-                match transform {
-                    None => {
-                        // Adding 0 turns −0 into 0.
-                        given.iter().zip(out.iter_mut()).for_each(|(&degree, out)| *out = degree + 0.0);
-                        check_degrees(name, out.len(), out).map_err(|error| at(error.into()))?;
+                Some(transform) => match transform.possibility(&given.to_vec()) {
+                    Ok(possibility) => {
+                        out.copy_from_slice(&possibility);
+                        Ok(())
                     }
-                    Some(transform) => {
-                        let possibility = transform.possibility(&given.to_vec());
-                        let wrong =
-                            |source| at(Error::Probabilities { name: name.to_owned(), source: Box::new(source) });
-                        out.copy_from_slice(&possibility.map_err(wrong)?);
-                    }
-                }
+                    Err(source) => Err(Error::Probabilities { name: name.to_owned(), source: Box::new(source) }),
+                },
+            };
+            if let Err(error) = filled {
+                let error = if single { error } else { Error::Row { row, error: Box::new(error) } };
+                self.faults.push((input, row, error));
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn give(&mut self, input: usize, name: &str) -> Result<(), Error> {
@@ -387,6 +434,10 @@ impl CasesBuilder {
             Some(expected) if expected != found => Err(Error::Count { name: name.to_owned(), found, expected }),
             Some(_) => Ok(()),
             None => {
+                let width = cases.base.input_width();
+                if found.checked_mul(width).is_none_or(|degrees| degrees > isize::MAX as usize / 8) {
+                    return Err(Error::TooManyCases { cases: found, width });
+                }
                 self.count = Some(found);
                 cases.rows = Array2::zeros((found, cases.base.input_width()));
                 Ok(())
@@ -412,13 +463,8 @@ impl Targets {
 /// Checks a target of an attribute.
 fn check_target<'t>(attribute: &Attribute, target: &'t Target) -> Result<KnownTarget<'t>, Error> {
     let domain = attribute.domain();
-    let outside = |value: &Value| Error::OutsideDomain {
-        attribute: attribute.name().to_owned(),
-        value: value.clone(),
-        domain: domain.to_string(),
-    };
     match target {
-        Target::Value(value) => Ok(KnownTarget::Position(domain.position(value).ok_or_else(|| outside(value))?)),
+        Target::Value(value) => Ok(KnownTarget::Position(position(attribute, value)?)),
         Target::Position(position) if *position < domain.len() => Ok(KnownTarget::Position(*position)),
         Target::Position(position) => {
             Err(Error::Position { attribute: attribute.name().to_owned(), position: *position, len: domain.len() })

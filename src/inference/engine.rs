@@ -57,10 +57,11 @@ impl Engine {
         Ok(Self { program: Arc::new(program), floors: Arc::new(floors) })
     }
 
-    /// Compiles a rule base whose rules are all certain: every s and r is 0.
-    pub fn certain(base: &RuleBase) -> Self {
+    /// Compiles a rule base with the parameters that its rules themselves state: s = 1 for `if`, 0
+    /// for `iff`, r = 0, or what they were given.
+    pub fn of(base: &RuleBase) -> Self {
         let program = Program::new(base);
-        Self { floors: Arc::new(Floors::certain(&program)), program: Arc::new(program) }
+        Self { floors: Arc::new(Floors::stated(&program)), program: Arc::new(program) }
     }
 
     /// The same rules with other parameters; nothing is compiled again.
@@ -92,7 +93,7 @@ impl Engine {
     /// use pinesy::inference::Engine;
     /// use pinesy::rules::RuleBase;
     ///
-    /// let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 2)])?);
+    /// let engine = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 2)])?);
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("sums.json");
     /// engine.write(&path)?;
@@ -182,7 +183,7 @@ impl Engine {
     }
 
     fn stage_parameters(&self, stage: usize) -> RuleSetParameters {
-        RuleSetParameters::from_pairs(self.floors.of(&self.program, stage))
+        RuleSetParameters::from_pairs(self.floors.of(&self.program, stage)).named(self.base(), stage)
     }
 
     pub(crate) fn program(&self) -> &Arc<Program> {

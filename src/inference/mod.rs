@@ -10,7 +10,7 @@
 //! use pinesy::inference::Engine;
 //! use pinesy::rules::RuleBase;
 //!
-//! let engine = Engine::certain(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)])?);
+//! let engine = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)])?);
 //! let digit = |d: usize| (0..10).map(|i| if i == d { 1.0 } else { 0.1 }).collect::<Vec<f32>>();
 //! let case = engine.cases().possibilities("a1", &digit(7)).possibilities("a2", &digit(5)).build()?;
 //! let y1 = engine.infer(&case)?.get("y1").unwrap();
@@ -22,6 +22,7 @@
 mod answers;
 mod cases;
 mod engine;
+mod input;
 mod parameters;
 mod relation;
 mod target;
@@ -29,13 +30,12 @@ mod target;
 pub use answers::{BatchInference, Inference};
 pub use cases::{Cases, CasesBuilder, Rows};
 pub use engine::Engine;
+pub use input::Input;
 pub use parameters::{Parameters, RuleSetParameters};
 pub use relation::Relation;
 pub use target::Target;
 
 pub use crate::program::Partition;
-
-pub(crate) use cases::KnownTarget;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,6 +106,53 @@ pub enum Error {
         /// The attribute's domain.
         domain: String,
     },
+    /// A number for an attribute whose values are none.
+    #[error("{attribute} is no number: expected one of {domain}")]
+    NoNumber {
+        /// The attribute.
+        attribute: String,
+        /// The attribute's domain.
+        domain: String,
+    },
+    /// A number, or a set, that none of an attribute's values covers.
+    #[error("{attribute}: {given} belongs to none of its values: expected something that they cover")]
+    NoTerm {
+        /// The attribute.
+        attribute: String,
+        /// What was given.
+        given: String,
+    },
+    /// An interval whose ends are no numbers or the wrong way round.
+    #[error("{attribute}: an interval from {from} to {to}: expected two numbers, the lower one first")]
+    Interval {
+        /// The attribute.
+        attribute: String,
+        /// Its lower end.
+        from: f32,
+        /// Its upper end.
+        to: f32,
+    },
+    /// A derived attribute given targets twice.
+    #[error("targets of {0} are given twice: expected once")]
+    DuplicateTargets(String),
+    /// A case that the table does not have.
+    #[error("{name} unknown in case {case}: expected a position below {cases}")]
+    NoSuchCase {
+        /// The input.
+        name: String,
+        /// The position, from 0.
+        case: usize,
+        /// The cases there are.
+        cases: usize,
+    },
+    /// A table too large for memory.
+    #[error("{cases} cases of {width} degrees: expected fewer")]
+    TooManyCases {
+        /// Cases asked for.
+        cases: usize,
+        /// Degrees of a case.
+        width: usize,
+    },
     /// A target position that the attribute does not have.
     #[error("{attribute} at position {position}: expected a position below {len}")]
     Position {
@@ -157,6 +204,14 @@ pub enum Error {
         found: usize,
         /// Rules.
         expected: usize,
+    },
+    /// Parameters of other rules than those on an attribute.
+    #[error("parameters of {attribute}: {reason}: expected parameters learned from these rules")]
+    OtherRuleSet {
+        /// The attribute concluded on.
+        attribute: String,
+        /// What moved.
+        reason: String,
     },
     /// A parameter that is no degree.
     #[error("parameters: {symbol} of rule {rule} on {attribute} is {degree}: expected a number from 0 to 1")]

@@ -1,14 +1,16 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::program::{Floors, Program};
-use crate::rules::RuleBase;
+use crate::rules::{Fingerprint, RuleBase, list_names};
 
 /// The parameters s_i and r_i of every rule, by rule set.
 ///
-/// As JSON: `{"parameters":{"c1":{"s":[…],"r":[…]},…}}`, rules in the order of the rule file.
+/// As JSON: `{"parameters":{"c1":{"s":[…],"r":[…],"rules":[…],"fingerprint":"…"},…}}`. With the
+/// names of the rules, each s and r finds its own rule wherever that stands in the file now;
+/// without, they are taken in the order of the rule file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
@@ -24,18 +26,61 @@ pub struct RuleSetParameters {
     pub s: Vec<f32>,
     /// r_i: how possible the opposite of the conclusion is where the premise holds.
     pub r: Vec<f32>,
+    /// The names of the rules these are of, in the same order; none: the order of the rule file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// What the rules said ([`RuleBase::set_fingerprint`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl RuleSetParameters {
-    /// Of so many certain rules.
-    pub fn certain(rules: usize) -> Self {
-        Self { s: vec![0.0; rules], r: vec![0.0; rules] }
+    /// s and r of rules in the order of the rule file.
+    pub fn new(s: Vec<f32>, r: Vec<f32>) -> Self {
+        Self { s, r, ..Self::default() }
+    }
+
+    /// The same with the names of the rules of a set, and what these say.
+    pub(crate) fn named(self, base: &RuleBase, set: usize) -> Self {
+        let rules = base.rule_sets()[set].rules().iter().map(|rule| rule.name().to_owned()).collect();
+        Self { rules, fingerprint: Some(base.set_fingerprint(set)), ..self }
     }
 
     /// From \[s_1, r_1, s_2, …\].
     pub(crate) fn from_pairs(degrees: &[f32]) -> Self {
         let side = |first: usize| degrees.iter().copied().skip(first).step_by(2).collect();
-        Self { s: side(0), r: side(1) }
+        Self::new(side(0), side(1))
+    }
+
+    /// \[s, r\] in the order of a rule set, if they are of it.
+    fn in_order(&self, base: &RuleBase, number: usize) -> Result<Vec<[f32; 2]>, Error> {
+        let set = &base.rule_sets()[number];
+        let attribute = base.conclusion(set).name();
+        let pairs = || self.s.iter().zip(&self.r).map(|(&s, &r)| [s, r]);
+        if self.rules.is_empty() {
+            self.check(attribute, set.rules().len())?;
+            return Ok(pairs().collect());
+        }
+        self.check(attribute, self.rules.len())?;
+        let moved = |reason: String| Error::OtherRuleSet { attribute: attribute.to_owned(), reason };
+        let mut given: HashMap<&str, [f32; 2]> = self.rules.iter().map(String::as_str).zip(pairs()).collect();
+        if given.len() < self.rules.len() {
+            return Err(moved("a rule is named twice".to_owned()));
+        }
+        let missing: Vec<&str> =
+            set.rules().iter().map(|rule| rule.name()).filter(|name| !given.contains_key(name)).collect();
+        let found: Vec<[f32; 2]> = set.rules().iter().filter_map(|rule| given.remove(rule.name())).collect();
+        let gone: Vec<&str> = self.rules.iter().map(String::as_str).filter(|name| given.contains_key(name)).collect();
+        let changes = [("no longer there", gone), ("new, without parameters", missing)];
+        let said = changes.into_iter().filter(|(_, names)| !names.is_empty());
+        let said: Vec<String> = said.map(|(what, names)| format!("{what}: {}", list_names(names.into_iter()))).collect();
+        if !said.is_empty() {
+            return Err(moved(said.join("; ")));
+        }
+        if self.fingerprint.is_some_and(|fingerprint| fingerprint != base.set_fingerprint(number)) {
+            return Err(moved("the rules have the same names but say something else now".to_owned()));
+        }
+        Ok(found)
     }
 
     fn check(&self, attribute: &str, rules: usize) -> Result<(), Error> {
@@ -65,7 +110,8 @@ impl Parameters {
     /// All rules certain in both directions: every s and r is 0.
     pub fn certain(base: &RuleBase) -> Self {
         let of = |set: &crate::rules::RuleSet| {
-            (base.conclusion(set).name().to_owned(), RuleSetParameters::certain(set.rules().len()))
+            let zeros = vec![0.0; set.rules().len()];
+            (base.conclusion(set).name().to_owned(), RuleSetParameters::new(zeros.clone(), zeros))
         };
         Self { parameters: base.rule_sets().iter().map(of).collect() }
     }
@@ -79,8 +125,8 @@ impl Parameters {
             let Some(found) = self.parameters.get(name) else {
                 return Err(Error::MissingParameters { attribute: name.to_owned(), rules });
             };
-            found.check(name, rules)?;
-            floors.set(program, i, &found.s, &found.r);
+            let (s, r): (Vec<f32>, Vec<f32>) = found.in_order(base, i)?.into_iter().map(|[s, r]| (s, r)).unzip();
+            floors.set(program, i, &s, &r);
         }
         if self.parameters.len() > base.rule_sets().len() {
             let is_concluded = |name: &String| base.rule_sets().iter().any(|set| base.conclusion(set).name() == name);

@@ -8,16 +8,16 @@ use super::{Error, LearningConfig, LearningReport, RuleSetReport};
 use crate::inference::{Cases, Engine, Parameters, RuleSetParameters};
 use crate::program::{Floors, LANES, Program, Runner, Wide};
 
-/// Learns the parameters of every rule set, in cascade order, each from the cases that have a
-/// target for it and from what the rule sets before it, once learned, infer.
+/// Learns the parameters of the rule sets, in cascade order, each from the cases that have a target
+/// for it and from what the rule sets before it, once learned, infer. Rule sets that no case has a
+/// target for, or of which the threshold keeps no case, keep the engine's parameters.
 ///
 /// # Errors
-/// [`Error::NoTarget`] for a rule set without any target, [`Error::Config`] for a setting outside
-/// its range, [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of
+/// [`Error::NoTarget`] if there is no target at all, [`Error::Config`] for a setting outside its
+/// range, [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of
 /// another rule base.
 pub fn learn(engine: &Engine, cases: &Cases, config: &LearningConfig) -> Result<(Parameters, LearningReport), Error> {
-    config.check()?;
-    learn_choosing(engine, cases, config.tolerance, |_, _| config.threshold)
+    learn_choosing(engine, cases, config, |_, _| config.threshold)
 }
 
 /// [`learn`] with a threshold for each rule set, chosen when it is reached: `choose` gets its
@@ -25,31 +25,39 @@ pub fn learn(engine: &Engine, cases: &Cases, config: &LearningConfig) -> Result<
 pub(super) fn learn_choosing(
     engine: &Engine,
     cases: &Cases,
-    tolerance: f32,
+    config: &LearningConfig,
     mut choose: impl FnMut(usize, f32) -> Option<f32>,
 ) -> Result<(Parameters, LearningReport), Error> {
+    config.check()?;
     cases.check_base(engine.base())?;
     let start = Instant::now();
     let program = engine.program();
-    let mut floors = Floors::certain(program);
-    let mut parameters = Parameters::default();
+    let mut floors = engine.floors().clone();
+    let mut parameters = engine.parameters();
     let mut report = LearningReport::default();
     let mut cascade = Cascade::new(program, cases);
     for stage in 0..program.stages.len() {
         let begun = Instant::now();
-        let structure = program.structure(stage);
-        let name = program.base.conclusion(&program.base.rule_sets()[stage]).name();
+        let (structure, set) = (program.structure(stage), &program.base.rule_sets()[stage]);
+        let name = program.base.conclusion(set).name();
         if cases.target_count(stage) == 0 {
-            return Err(Error::NoTarget(name.to_owned()));
+            report.unlearned.push(name.to_owned());
+            cascade.conclude(stage, &floors);
+            continue;
         }
-        let mut blocks = cascade.blocks(stage);
+        let fixed = config.fixed(set);
+        let mut blocks = cascade.blocks(stage, &fixed);
         let threshold = choose(stage, least_distance(&blocks));
-        let config = LearningConfig { threshold, tolerance };
-        approximate(structure, &mut blocks, &config);
+        let config = LearningConfig { threshold, ..*config };
+        approximate(structure, &mut blocks, &config, &fixed);
         let all = Gathered::of(structure, &blocks, &config);
         let distance = distance(structure, &blocks, &all, &config);
-        let set = RuleSetParameters::from_pairs(&solution(structure, &blocks, distance, &config));
-        floors.set(program, stage, &set.s, &set.r);
+        if all.kept > 0 {
+            let pairs = solution(structure, &blocks, distance, &config, &fixed);
+            let learned = RuleSetParameters::from_pairs(&pairs).named(&program.base, stage);
+            floors.set(program, stage, &learned.s, &learned.r);
+            parameters.parameters.insert(name.to_owned(), learned);
+        }
         cascade.conclude(stage, &floors);
         report.rule_sets.push(RuleSetReport {
             attribute: name.to_owned(),
@@ -61,7 +69,9 @@ pub(super) fn learn_choosing(
             chebyshev_distance: distance,
             seconds: begun.elapsed().as_secs_f64(),
         });
-        parameters.parameters.insert(name.to_owned(), set);
+    }
+    if report.rule_sets.is_empty() {
+        return Err(Error::NoTarget(report.unlearned.join(", ")));
     }
     report.seconds = start.elapsed().as_secs_f64();
     Ok((parameters, report))
@@ -87,8 +97,8 @@ impl<'a> Cascade<'a> {
         Self { program, cases, measures: blocks.map_init(|| Runner::new(program), measure).collect() }
     }
 
-    /// The premises and targets of all cases for one rule set.
-    pub fn blocks(&mut self, stage: usize) -> Vec<Block> {
+    /// The premises and targets of all cases for one rule set, of whose parameters some are fixed.
+    pub fn blocks(&mut self, stage: usize, fixed: &[(usize, f32)]) -> Vec<Block> {
         let (program, cases) = (self.program, self.cases);
         let structure = program.structure(stage);
         let room = || (Runner::new(program), frame(structure));
@@ -96,7 +106,7 @@ impl<'a> Cascade<'a> {
                      (number, measures): (usize, &mut Vec<[Wide; 2]>)| {
             mem::swap(&mut runner.measures, measures);
             let (targets, present) = cases.block(stage, number * LANES, &structure.partition);
-            let block = Block::new(structure, runner.premise_degrees(stage), targets, present, frame);
+            let block = Block::new(structure, runner.premise_degrees(stage), targets, present, fixed, frame);
             mem::swap(&mut runner.measures, measures);
             block
         };

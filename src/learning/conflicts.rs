@@ -5,7 +5,8 @@ use super::cascade::Cascade;
 use crate::inference::{Cases, Engine};
 use crate::program::LANES;
 
-/// An example whose target contradicts what the rules infer from its inputs.
+/// An example whose target the rules cannot give: it contradicts what they infer, or they leave
+/// other values possible.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Conflict {
@@ -13,8 +14,9 @@ pub struct Conflict {
     pub example: usize,
     /// Its own Chebyshev distance: how far its targets are from any that the rules can give.
     pub distance: f32,
-    /// The rule that holds its target down most.
-    pub rule: String,
+    /// The rule that holds its target down most; none if nothing does, and all that is wrong is that
+    /// other values remain possible (the inputs leave them open).
+    pub rule: Option<String>,
 }
 
 /// How many examples a threshold keeps.
@@ -37,7 +39,8 @@ pub struct RuleSetConflicts {
     /// Examples with a target, for every possible threshold: distances rising. The worst error
     /// tolerated against the examples kept.
     pub trade_off: Vec<KeptExamples>,
-    /// Examples whose distance is above 0, worst first.
+    /// Examples whose distance is above 0: first those whose target a rule holds down, worst first,
+    /// then the others.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -58,14 +61,14 @@ pub struct RuleSetConflicts {
 /// let base = RuleBase::builder()
 ///     .attribute(Attribute::new("a", two()?)?)
 ///     .attribute(Attribute::new("b", two()?)?)
-///     .rule(Rule::new("b is a").when(Condition::is("a", 1)).then(Condition::is("b", 1)))
+///     .rule(Rule::equivalence("b is a").when(Condition::is("a", 1)).then(Condition::is("b", 1)))
 ///     .build()?;
 /// let inputs = array![[1.0, 0.1], [0.1, 1.0], [0.1, 1.0]];
 /// let labels = [0, 1, 0].map(|label| Some(Target::value(label))); // the last one is wrong
-/// let engine = Engine::certain(&base);
+/// let engine = Engine::of(&base);
 /// let cases = engine.cases().possibilities("a", &inputs).targets("b", labels).build()?;
 /// let worst = &find_conflicts(&engine, &cases)?[0].conflicts[0];
-/// assert_eq!((worst.example, worst.rule.as_str()), (2, "b is a"));
+/// assert_eq!((worst.example, worst.rule.as_deref()), (2, Some("b is a")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -81,16 +84,19 @@ pub fn find_conflicts(engine: &Engine, cases: &Cases) -> Result<Vec<RuleSetConfl
         let structure = program.structure(stage);
         let mut distances = Vec::new();
         let mut conflicts = Vec::new();
-        for (number, block) in cascade.blocks(stage).iter().enumerate() {
+        for (number, block) in cascade.blocks(stage, &[]).iter().enumerate() {
             for (lane, distance) in block.distances() {
                 distances.push(distance);
                 if distance > 0.0 {
-                    let rule = set.rules()[block.opposing_rule(structure, lane)].name().to_owned();
+                    let rule = block.opposing_rule(structure, lane).map(|rule| set.rules()[rule].name().to_owned());
                     conflicts.push(Conflict { example: number * LANES + lane, distance, rule });
                 }
             }
         }
-        conflicts.sort_by(|a, b| b.distance.total_cmp(&a.distance).then(a.example.cmp(&b.example)));
+        conflicts.sort_by(|a, b| {
+            let worse = b.distance.total_cmp(&a.distance).then(a.example.cmp(&b.example));
+            a.rule.is_none().cmp(&b.rule.is_none()).then(worse)
+        });
         let attribute = program.base.conclusion(set).name().to_owned();
         found.push(RuleSetConflicts { attribute, trade_off: trade_off(distances), conflicts });
         cascade.conclude(stage, engine.floors());

@@ -21,11 +21,11 @@
 //! let base = RuleBase::builder()
 //!     .attribute(Attribute::new("sky", Domain::symbols(["clear", "grey"])?)?)
 //!     .attribute(Attribute::new("rain", Domain::symbols(["no", "yes"])?)?)
-//!     .rule(Rule::new("grey").when(Condition::is("sky", "grey")).then(Condition::is("rain", "yes")))
+//!     .rule(Rule::equivalence("grey").when(Condition::is("sky", "grey")).then(Condition::is("rain", "yes")))
 //!     .build()?;
 //! // A clear sky after which rain was possible to degree 0.4, and a grey one with rain.
 //! let skies = array![[1.0, 0.0], [0.0, 1.0]];
-//! let engine = Engine::certain(&base);
+//! let engine = Engine::of(&base);
 //! let cases = engine
 //!     .cases()
 //!     .possibilities("sky", &skies)
@@ -54,6 +54,7 @@ pub use stream::{PartialRuleSets, learn_streamed};
 use serde::{Deserialize, Serialize};
 
 use crate::inference;
+use crate::rules::{RuleSet, SetRule};
 
 /// How parameters are learned.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -64,6 +65,10 @@ pub struct LearningConfig {
     /// Degrees that differ by at most this share of the greater count as equal. Default 0, the
     /// exact definition; the public Python/C++ implementation uses 0.001.
     pub tolerance: f32,
+    /// Keep every s and r that the rules state as a number, and learn the others beside them.
+    /// Default: no, all are learned.
+    #[serde(default)]
+    pub keep_fixed: bool,
 }
 
 impl LearningConfig {
@@ -79,9 +84,21 @@ impl LearningConfig {
         self
     }
 
+    /// Sets whether the s and r that the rules state as numbers are kept.
+    pub fn with_keep_fixed(mut self, keep: bool) -> Self {
+        self.keep_fixed = keep;
+        self
+    }
+
+    /// The columns of a rule set that are not learned, with their parameters.
+    fn fixed(&self, set: &RuleSet) -> Vec<(usize, f32)> {
+        let all = set.rules().iter().flat_map(SetRule::fixed).enumerate();
+        all.filter(|_| self.keep_fixed).filter_map(|(column, degree)| Some((column, degree?))).collect()
+    }
+
     fn check(&self) -> Result<(), Error> {
-        if self.threshold.is_some_and(|threshold| threshold.is_nan() || threshold <= 0.0) {
-            return Err(Error::Config { setting: "threshold", expected: "a number above 0" });
+        if self.threshold.is_some_and(|threshold| !threshold.is_finite() || threshold <= 0.0) {
+            return Err(Error::Config { setting: "threshold", expected: "a finite number above 0" });
         }
         if !(0.0..1.0).contains(&self.tolerance) {
             return Err(Error::Config { setting: "tolerance", expected: "a number from 0 to below 1" });
@@ -97,7 +114,7 @@ pub enum Error {
     /// The cases, or an attribute that no rule concludes on.
     #[error(transparent)]
     Inference(#[from] inference::Error),
-    /// A rule set for which no case has a target.
+    /// Attributes for none of which a case has a (crisp) target.
     #[error("no example has a target for {0}: expected at least one")]
     NoTarget(String),
     /// A setting outside its range.

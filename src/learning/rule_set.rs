@@ -89,16 +89,32 @@ fn exceed(tops: &Wide, levels: &Wide, distance: f32) -> bool {
 
 impl Block {
     /// `frame` is room for the structure's network.
+    ///
+    /// A column whose parameter v is fixed is one of entries max(γ, v) with nothing to solve for:
+    /// no row asks anything of it (its top is 0), and a target above its entry is out of reach by
+    /// what is missing.
     pub fn new(
         structure: &Structure,
         levels: &[Wide],
         targets: Vec<Wide>,
         present: [bool; LANES],
+        fixed: &[(usize, f32)],
         frame: &mut [Wide],
     ) -> Self {
-        let levels = levels.to_vec();
-        let tops = tops(structure, &targets, frame);
-        let distances = distances(structure, &levels, &tops, &targets, frame);
+        let mut levels = levels.to_vec();
+        let mut tops = tops(structure, &targets, frame);
+        let mut missing = Wide::splat(0.0);
+        for &(column, degree) in fixed {
+            for lane in 0..LANES {
+                levels[column][lane] = levels[column][lane].max(degree);
+                missing[lane] = missing[lane].max(tops[column][lane] - levels[column][lane]);
+            }
+            tops[column] = Wide::splat(0.0);
+        }
+        let mut distances = distances(structure, &levels, &tops, &targets, frame);
+        for lane in 0..LANES {
+            distances[lane] = distances[lane].max(missing[lane]);
+        }
         Self { levels, tops, targets, distances, present }
     }
 
@@ -108,13 +124,14 @@ impl Block {
     }
 
     /// The rule that holds a case's target down most: that leaves the atom with the highest
-    /// target the least possible.
-    pub fn opposing_rule(&self, structure: &Structure, lane: usize) -> usize {
+    /// target the least possible. None if that is fully possible.
+    pub fn opposing_rule(&self, structure: &Structure, lane: usize) -> Option<usize> {
         let target = |atom: &usize| self.targets[*atom][lane];
         let atom = (0..self.targets.len()).reduce(|a, b| if target(&b) > target(&a) { b } else { a }).expect("an atom");
         let degree = |level: &Level| self.levels[level.index()][lane];
         let lowest = |a, b| if degree(&b) < degree(&a) { b } else { a };
-        structure.levels(atom).reduce(lowest).expect("a rule").rule
+        let lowest = structure.levels(atom).reduce(lowest).expect("a rule");
+        (degree(&lowest) < 1.0).then_some(lowest.rule)
     }
 
     fn kept(&self, config: &LearningConfig) -> [bool; LANES] {
@@ -124,7 +141,7 @@ impl Block {
 
     /// Replaces each case's targets by their lowest Chebyshev approximation Γ □ x, x being the
     /// lowest approximate solution of the case by itself.
-    fn approximate(&mut self, structure: &Structure, tolerance: f32, frame: &mut [Wide]) {
+    fn approximate(&mut self, structure: &Structure, tolerance: f32, fixed: &[(usize, f32)], frame: &mut [Wide]) {
         for ((x, levels), tops) in frame.iter_mut().zip(&self.levels).zip(&self.tops) {
             for lane in 0..LANES {
                 let (level, top) = (levels[lane], tops[lane]);
@@ -136,6 +153,9 @@ impl Block {
             *target = frame[register as usize];
         }
         self.tops = tops(structure, &self.targets, frame);
+        for &(column, _) in fixed {
+            self.tops[column] = Wide::splat(0.0);
+        }
     }
 }
 
@@ -185,9 +205,16 @@ fn distances(structure: &Structure, levels: &[Wide], tops: &[Wide], targets: &[W
 }
 
 /// Replaces the targets of all cases by their approximations.
-pub(super) fn approximate(structure: &Structure, blocks: &mut [Block], config: &LearningConfig) {
-    let frame = || frame(structure);
-    blocks.par_iter_mut().for_each_init(frame, |frame, block| block.approximate(structure, config.tolerance, frame));
+pub(super) fn approximate(
+    structure: &Structure,
+    blocks: &mut [Block],
+    config: &LearningConfig,
+    fixed: &[(usize, f32)],
+) {
+    let room = || frame(structure);
+    let approximate =
+        |frame: &mut Vec<Wide>, block: &mut Block| block.approximate(structure, config.tolerance, fixed, frame);
+    blocks.par_iter_mut().for_each_init(room, approximate);
 }
 
 /// Room for a structure's network.
@@ -256,7 +283,13 @@ fn stacked_distance(
 
 /// What some blocks ask of the lowest approximate solution, \[s_1, r_1, …\]; the greatest over all
 /// blocks is it.
-pub(super) fn solution(structure: &Structure, blocks: &[Block], distance: f32, config: &LearningConfig) -> Vec<f32> {
+pub(super) fn solution(
+    structure: &Structure,
+    blocks: &[Block],
+    distance: f32,
+    config: &LearningConfig,
+    fixed: &[(usize, f32)],
+) -> Vec<f32> {
     let none = || vec![0.0f32; 2 * structure.rules];
     let take_in = |mut x: Vec<f32>, block: &Block| {
         let kept = block.kept(config);
@@ -270,10 +303,12 @@ pub(super) fn solution(structure: &Structure, blocks: &[Block], distance: f32, c
         }
         x
     };
-    blocks.par_iter().fold(none, take_in).reduce(none, |mut x, other| {
+    let mut x = blocks.par_iter().fold(none, take_in).reduce(none, |mut x, other| {
         raise(&mut x, &other);
         x
-    })
+    });
+    fixed.iter().for_each(|&(column, degree)| x[column] = degree);
+    x
 }
 
 /// Raises each degree to another.

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use super::cascade::learn_choosing;
-use super::{Error, LearningReport};
-use crate::inference::{Cases, Engine, KnownTarget, Parameters};
+use super::{Error, LearningConfig, LearningReport};
+use crate::inference::{Cases, Engine, Parameters};
 use crate::possibility::decide;
 
 /// The thresholds a search tries: (i/steps)^power · (1 + margin) for i = 1 … steps.
@@ -62,11 +62,11 @@ impl ThresholdSearch {
         if !(1..=100_000).contains(&steps)
             || !(1..=100).contains(&power)
             || !(0.0..=1.0).contains(&margin)
-            || margin == 0.0
+            || (1.0 + margin) as f32 <= 1.0
         {
             return Err(Error::Config {
                 setting: "grid",
-                expected: "1 to 100000 steps, a power from 1 to 100, a margin above 0 and at most 1",
+                expected: "1 to 100000 steps, a power from 1 to 100, a margin from 0.000001 to 1",
             });
         }
         if self.min_improvement.is_nan() || self.min_improvement < 0.0 || self.patience == 0 {
@@ -148,8 +148,8 @@ fn group(attribute: &str) -> &str {
     if stem.is_empty() { attribute } else { stem }
 }
 
-/// Learns with thresholds chosen on validation cases; `observe` sees every trial as it ends, and
-/// may stop the search.
+/// Learns with thresholds chosen on validation cases, in place of the configuration's; `observe`
+/// sees every trial as it ends, and may stop the search.
 ///
 /// # Errors
 /// As [`learn`](super::learn) and [`score`].
@@ -157,7 +157,7 @@ pub fn search_thresholds(
     engine: &Engine,
     train: &Cases,
     validation: &Cases,
-    tolerance: f32,
+    config: &LearningConfig,
     search: &ThresholdSearch,
     mut observe: impl FnMut(&Trial) -> ControlFlow<()>,
 ) -> Result<(Parameters, SearchReport), Error> {
@@ -175,11 +175,20 @@ pub fn search_thresholds(
     let mut at: BTreeMap<&str, usize> = order.iter().map(|name| (*name, 0)).collect();
     let named = |at: &BTreeMap<&str, usize>| at.iter().map(|(name, i)| ((*name).to_owned(), grid[*i])).collect();
     // A group's threshold rises from rule set to rule set until each keeps an example.
-    let first = learn_choosing(engine, train, tolerance, |stage, least| {
-        let position = at.get_mut(group_of[stage]).expect("every set has a group");
-        *position = (*position).max(grid.partition_point(|&threshold| threshold <= least).min(grid.len() - 1));
-        Some(grid[*position])
-    })?;
+    let config = LearningConfig { threshold: None, ..*config };
+    let first = loop {
+        let mut used = Vec::new();
+        let learned = learn_choosing(engine, train, &config, |stage, least| {
+            let position = at.get_mut(group_of[stage]).expect("every set has a group");
+            *position = (*position).max(grid.partition_point(|&threshold| threshold <= least).min(grid.len() - 1));
+            used.push((stage, *position));
+            Some(grid[*position])
+        })?;
+        // Sets learned before their group's threshold rose are learned again with it.
+        if used.iter().all(|&(stage, position)| at[group_of[stage]] == position) {
+            break learned;
+        }
+    };
     let accuracy_of = |parameters: &Parameters| score(&engine.with_parameters(parameters)?, validation);
     let mut best = accuracy_of(&first.0)?;
     let mut trials = Vec::new();
@@ -195,7 +204,7 @@ pub fn search_thresholds(
         while flow.is_continue() && failures < search.patience && tried[name] + 1 < grid.len() {
             *tried.get_mut(name).expect("a group") += 1;
             let (parameters, _) =
-                learn_choosing(engine, train, tolerance, |stage, _| Some(grid[tried[group_of[stage]]]))?;
+                learn_choosing(engine, train, &config, |stage, _| Some(grid[tried[group_of[stage]]]))?;
             let accuracy = accuracy_of(&parameters)?;
             flow = record(Trial { group: Some(name.to_owned()), thresholds: named(&tried), accuracy });
             if accuracy >= best + search.min_improvement && accuracy > best {
@@ -211,13 +220,13 @@ pub fn search_thresholds(
         let end = if failures < search.patience { GroupEnd::EndOfGrid } else { GroupEnd::Patience };
         group_ends.insert(name.to_owned(), end);
     }
-    let (parameters, learning) = learn_choosing(engine, train, tolerance, |stage, _| Some(grid[at[group_of[stage]]]))?;
+    let (parameters, learning) = learn_choosing(engine, train, &config, |stage, _| Some(grid[at[group_of[stage]]]))?;
     let stop = if flow.is_break() { SearchStop::Interrupted } else { SearchStop::Completed };
     Ok((parameters, SearchReport { trials, thresholds: named(&at), accuracy: best, stop, group_ends, learning }))
 }
 
 /// The share of cases of which every final attribute (concluded on, read by no rule) that has
-/// a crisp target is decided uniquely and rightly.
+/// a target with a single most possible value is decided uniquely and rightly.
 ///
 /// # Errors
 /// [`Error::NoTarget`] if no case has a crisp target for a final attribute,
@@ -230,12 +239,10 @@ pub fn score(engine: &Engine, cases: &Cases) -> Result<f64, Error> {
     let columns: Vec<_> = names.iter().map(|name| inferred.get(name).expect("asked for")).collect();
     let (mut judged, mut right) = (0, 0);
     for case in 0..cases.len() {
-        let verdict = |(stage, column): (&usize, &ndarray::ArrayView2<'_, f32>)| match cases.target(*stage, case)? {
-            KnownTarget::Position(position) => {
-                let row = column.row(case);
-                Some(decide(row.as_slice().expect("a row lies together")).position() == Some(position))
-            }
-            KnownTarget::Degrees(_) => None,
+        let verdict = |(stage, column): (&usize, &ndarray::ArrayView2<'_, f32>)| {
+            let right = cases.true_position(*stage, case)?;
+            let row = column.row(case);
+            Some(decide(row.as_slice().expect("a row lies together")).position() == Some(right))
         };
         let mut verdicts = last.iter().zip(&columns).filter_map(verdict).peekable();
         judged += usize::from(verdicts.peek().is_some());

@@ -124,9 +124,15 @@ impl PartialRuleSets {
             let found = format!("{} distances", chebyshev_distances.len());
             return Err(Error::OtherState { found, expected: self.describe() });
         }
+        if let Some(wrong) = chebyshev_distances.iter().find(|distance| !(0.0..=1.0).contains(*distance)) {
+            let found = format!("a distance of {wrong}");
+            return Err(Error::OtherState { found, expected: "distances from 0 to 1".to_owned() });
+        }
+        let sets = engine.base().rule_sets();
+        let fixed: Vec<_> = stages.iter().map(|&stage| self.config.fixed(&sets[stage])).collect();
         let mut solutions = vec![RuleSetParameters::default(); stages.len()];
         for_each_set(engine, &stages, shard, &self.config, |i, structure, blocks| {
-            let x = solution(structure, blocks, chebyshev_distances[i], &self.config);
+            let x = solution(structure, blocks, chebyshev_distances[i], &self.config, &fixed[i]);
             solutions[i] = RuleSetParameters::from_pairs(&x);
         })?;
         Ok(solutions)
@@ -134,6 +140,8 @@ impl PartialRuleSets {
 
     /// The stages of the rule sets, once the state is known to belong to the engine.
     fn stages(&self, engine: &Engine) -> Result<Vec<usize>, Error> {
+        // The state may have travelled.
+        self.config.check()?;
         let other = |found: String| Error::OtherState { found, expected: self.describe() };
         if engine.fingerprint() != self.engine {
             return Err(other(format!("engine {}", engine.fingerprint())));
@@ -172,8 +180,9 @@ fn for_each_set(
     for stage in (0..cone.len()).filter(|&stage| cone[stage]) {
         for (i, _) in stages.iter().enumerate().filter(|(_, wanted)| **wanted == stage) {
             let structure = program.structure(stage);
-            let mut blocks = cascade.blocks(stage);
-            approximate(structure, &mut blocks, config);
+            let fixed = config.fixed(&program.base.rule_sets()[stage]);
+            let mut blocks = cascade.blocks(stage, &fixed);
+            approximate(structure, &mut blocks, config, &fixed);
             act(i, structure, &blocks);
         }
         if last != Some(&stage) {
@@ -200,7 +209,8 @@ where
     config.check()?;
     let start = Instant::now();
     let base = engine.base();
-    let mut parameters = Parameters::certain(base);
+    let mut parameters = engine.parameters();
+    let mut unlearned = Vec::new();
     let mut reports: Vec<Option<RuleSetReport>> = vec![None; base.rule_sets().len()];
     for sets in base.rule_sets_by_depth() {
         let begun = Instant::now();
@@ -210,24 +220,32 @@ where
         for shard in shards() {
             state.merge(&PartialRuleSets::gather(&engine, &attributes, &shard?, config)?)?;
         }
-        if let Some(empty) = state.sets.iter().find(|set| set.gathered.examples == 0) {
-            return Err(Error::NoTarget(empty.attribute.clone()).into());
-        }
         let mut distances = vec![0.0; attributes.len()];
         for shard in shards() {
             raise(&mut distances, &state.distances(&engine, &shard?)?);
         }
-        for shard in shards() {
-            let asked = state.solutions(&engine, &shard?, &distances)?;
-            for (attribute, asked) in attributes.iter().zip(asked) {
-                let learned = parameters.parameters.get_mut(*attribute).expect("a rule set");
-                raise(&mut learned.s, &asked.s);
-                raise(&mut learned.r, &asked.r);
+        let mut learned: Vec<RuleSetParameters> = vec![RuleSetParameters::default(); attributes.len()];
+        for (shard, first) in shards().into_iter().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
+            for (learned, asked) in learned.iter_mut().zip(state.solutions(&engine, &shard?, &distances)?) {
+                if first {
+                    *learned = asked;
+                } else {
+                    raise(&mut learned.s, &asked.s);
+                    raise(&mut learned.r, &asked.r);
+                }
             }
         }
         let seconds = begun.elapsed().as_secs_f64();
-        for ((set, PartialRuleSet { attribute, gathered }), distance) in sets.iter().zip(state.sets).zip(distances) {
+        let found = sets.iter().zip(state.sets).zip(distances).zip(learned);
+        for (((set, PartialRuleSet { attribute, gathered }), distance), learned) in found {
             let stage = engine.stage(&attribute).map_err(Error::from)?;
+            if gathered.examples == 0 {
+                unlearned.push((stage, attribute));
+                continue;
+            }
+            if gathered.kept > 0 {
+                parameters.parameters.insert(attribute.clone(), learned.named(base, stage));
+            }
             reports[stage] = Some(RuleSetReport {
                 attribute,
                 rules: set.rules().len(),
@@ -241,6 +259,11 @@ where
             });
         }
     }
-    let rule_sets = reports.into_iter().map(|report| report.expect("every set has a depth")).collect();
-    Ok((parameters, LearningReport { rule_sets, seconds: start.elapsed().as_secs_f64() }))
+    unlearned.sort_unstable();
+    let unlearned: Vec<String> = unlearned.into_iter().map(|(_, attribute)| attribute).collect();
+    let rule_sets: Vec<RuleSetReport> = reports.into_iter().flatten().collect();
+    if rule_sets.is_empty() {
+        return Err(Error::NoTarget(unlearned.join(", ")).into());
+    }
+    Ok((parameters, LearningReport { rule_sets, unlearned, seconds: start.elapsed().as_secs_f64() }))
 }

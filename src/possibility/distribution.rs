@@ -18,6 +18,18 @@ pub enum Decision {
     Ambiguous(Vec<usize>),
 }
 
+/// Why no value is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Undecided {
+    /// Several values, but not all, are equally and most possible.
+    Tie,
+    /// No value is more possible than another, and none fully: what is known contradicts itself.
+    Conflict,
+    /// Every value is fully possible: nothing is known.
+    Unknown,
+}
+
 impl Decision {
     /// The position of the decided value; `None` if ambiguous.
     pub fn position(&self) -> Option<usize> {
@@ -78,13 +90,23 @@ impl Distribution {
         Ok(self.positions(values)?.into_iter().fold(0.0, |highest, i| highest.max(self.degrees[i])))
     }
 
-    /// N(A) = 1 − Π(not A) for the set A of these values. Its meaning (certainty) presumes a
-    /// normalised distribution.
+    /// 1 − height: how far what is known contradicts itself; 0 for a normalised distribution.
+    pub fn conflict(&self) -> f32 {
+        1.0 - self.height()
+    }
+
+    /// Why no value is decided; none if one is.
+    pub fn undecided(&self) -> Option<Undecided> {
+        undecided(&self.degrees)
+    }
+
+    /// N(A) = 1 − Π(not A) for the set A of these values: how certain A is. In a conflict, where
+    /// even A is not fully possible, at most Π(A).
     ///
     /// # Errors
     /// [`Error::OutsideDomain`] for a value that the attribute does not have.
     pub fn necessity_of<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> Result<f32, Error> {
-        Ok(1.0 - possibility_outside(&self.degrees, &self.positions(values)?))
+        Ok(necessity(&self.degrees, &self.positions(values)?))
     }
 
     fn positions<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> Result<Vec<usize>, Error> {
@@ -142,6 +164,25 @@ pub fn possibility_outside(degrees: &[f32], positions: &[usize]) -> f32 {
     }
     let others = degrees.iter().zip(outside).filter(|(_, outside)| *outside);
     others.fold(0.0, |highest, (&degree, _)| highest.max(degree))
+}
+
+/// N(A) = 1 − Π(not A) for the set A of these positions, at most Π(A).
+///
+/// # Panics
+/// If a position lies outside the degrees.
+pub fn necessity(degrees: &[f32], positions: &[usize]) -> f32 {
+    let possibility = positions.iter().fold(0.0, |highest: f32, &i| highest.max(degrees[i]));
+    (1.0 - possibility_outside(degrees, positions)).min(possibility)
+}
+
+/// Why no value is decided; none if one is.
+pub fn undecided(degrees: &[f32]) -> Option<Undecided> {
+    let Decision::Ambiguous(ties) = decide(degrees) else { return None };
+    Some(match (ties.len() == degrees.len(), height(degrees) == 1.0) {
+        (false, _) => Undecided::Tie,
+        (true, true) => Undecided::Unknown,
+        (true, false) => Undecided::Conflict,
+    })
 }
 
 /// The position of the highest degree, or of all that tie for it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, Terms};
 
 /// One value of a domain: a whole number, a symbol, or a tuple of values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -198,24 +198,37 @@ impl<'de> Deserialize<'de> for Domain {
 }
 
 /// A variable: a name with the domain of its values. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// The values of a *number* are its [`Terms`]: fuzzy sets of numbers such as "fever".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Attribute {
     name: Arc<str>,
     domain: Domain,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms: Option<Arc<Terms>>,
 }
 
 #[derive(Deserialize)]
 struct Unchecked {
     name: String,
     domain: Domain,
+    #[serde(default)]
+    terms: Option<Terms>,
 }
 
 impl TryFrom<Unchecked> for Attribute {
     type Error = Error;
 
-    fn try_from(Unchecked { name, domain }: Unchecked) -> Result<Self, Error> {
-        Self::new(name, domain)
+    fn try_from(Unchecked { name, domain, terms }: Unchecked) -> Result<Self, Error> {
+        let attribute = match terms {
+            None => return Self::new(name, domain),
+            Some(terms) => Self::number(name, terms)?,
+        };
+        if attribute.domain != domain {
+            return Err(Error::TermsOfDomain(attribute.name().to_owned()));
+        }
+        Ok(attribute)
     }
 }
 
@@ -232,7 +245,32 @@ impl Attribute {
         if !identifier {
             return Err(Error::AttributeName(name));
         }
-        Ok(Self { name: name.into(), domain })
+        Ok(Self { name: name.into(), domain, terms: None })
+    }
+
+    /// A number, told in terms: its domain are their names.
+    ///
+    /// ```
+    /// use pinesy::possibility::{Attribute, Terms, Trapezoid};
+    ///
+    /// let terms = Terms::new([
+    ///     ("normal", Trapezoid::new(f32::NEG_INFINITY, f32::NEG_INFINITY, 37.0, 38.0)?),
+    ///     ("fever", Trapezoid::new(37.0, 38.0, f32::INFINITY, f32::INFINITY)?),
+    /// ])?;
+    /// let temperature = Attribute::number("temperature", terms.with_unit("°C"))?;
+    /// assert_eq!(temperature.terms().unwrap().degrees(37.5..=37.5), [0.5, 0.5]);
+    /// # Ok::<(), pinesy::possibility::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn number(name: impl Into<String>, terms: Terms) -> Result<Self, Error> {
+        Ok(Self { terms: Some(Arc::new(terms.clone())), ..Self::new(name, terms.domain().clone())? })
+    }
+
+    /// The terms of a number; none if it is none.
+    pub fn terms(&self) -> Option<&Terms> {
+        self.terms.as_deref()
     }
 
     /// The name.

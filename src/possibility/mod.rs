@@ -24,9 +24,11 @@ mod domain;
 mod fuzzy;
 mod transform;
 
-pub use distribution::{Decision, Distribution, check_degrees, decide, height, possibility_outside};
+pub use distribution::{
+    Decision, Distribution, Undecided, check_degrees, decide, height, necessity, possibility_outside, undecided,
+};
 pub use domain::{Attribute, Domain, Value};
-pub use fuzzy::Trapezoid;
+pub use fuzzy::{Terms, Trapezoid};
 pub use transform::Transform;
 
 /// What can be wrong with a domain, a distribution or a probability vector.
@@ -81,8 +83,11 @@ pub enum Error {
         domain: String,
     },
     /// Corners of a fuzzy set that are out of order.
-    #[error("corners {0:?}: expected them to rise from left to right")]
+    #[error("corners {0:?}: expected numbers that rise from left to right, infinite in pairs only ([-inf, -inf, 3, 6])")]
     Trapezoid([f32; 4]),
+    /// Terms that do not make up the domain they come with.
+    #[error("{0}: its domain is not the names of its terms: expected these, in order")]
+    TermsOfDomain(String),
     /// A number that is no probability.
     #[error("probabilities: {probability} at position {position}: expected a number from 0 to 1")]
     Probability {

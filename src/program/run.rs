@@ -2,6 +2,7 @@
 
 use super::lanes::Lane;
 use super::{Program, Schedule, Structure};
+use crate::rules::SetRule;
 
 /// The parameters of all stages, \[s_1, r_1, s_2, …\]: what raises λ to α and ρ to β.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,16 @@ impl Floors {
     /// Of certain rules: all 0.
     pub fn certain(program: &Program) -> Self {
         Self { degrees: vec![0.0; 2 * program.rules()], certain: vec![true; program.stages.len()] }
+    }
+
+    /// What the rules themselves state.
+    pub fn stated(program: &Program) -> Self {
+        let mut floors = Self::certain(program);
+        for (stage, set) in program.base.rule_sets().iter().enumerate() {
+            let of = |side: fn(&SetRule) -> f32| set.rules().iter().map(side).collect::<Vec<f32>>();
+            floors.set(program, stage, &of(SetRule::s), &of(SetRule::r));
+        }
+        floors
     }
 
     /// Sets s and r of a stage's rules, one of each a rule.

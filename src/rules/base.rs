@@ -1,5 +1,4 @@
-use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
+use std::collections::HashMap;
 use std::hash::Hasher;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -7,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use siphasher::sip128::SipHasher13;
 
 use super::error::list_names;
-use super::{Condition, Error, ErrorKind, Fingerprint, Rule, RuleText, Subset};
+use super::condition::Stated;
+use super::{Condition, Error, ErrorKind, Fingerprint, Place, Rule, RuleText, Subset};
 use crate::possibility::Attribute;
 
 /// "attribute ∈ subset", checked.
@@ -36,11 +36,12 @@ impl Proposition {
 }
 
 /// A checked rule of a rule set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SetRule {
     name: String,
     premise: Vec<Proposition>,
     conclusion: Proposition,
+    stated: Stated,
 }
 
 impl SetRule {
@@ -58,10 +59,27 @@ impl SetRule {
     pub fn conclusion(&self) -> &Proposition {
         &self.conclusion
     }
+
+    /// How possible the conclusion is where the premise is false, as the rule itself says: 1 for
+    /// `if`, 0 for `iff`, or the s it was given.
+    pub fn s(&self) -> f32 {
+        self.stated.degrees()[0]
+    }
+
+    /// How possible the opposite of the conclusion is where the premise is true, as the rule
+    /// itself says: 0, or the r it was given.
+    pub fn r(&self) -> f32 {
+        self.stated.degrees()[1]
+    }
+
+    /// s and r where they were given as numbers.
+    pub fn fixed(&self) -> [Option<f32>; 2] {
+        self.stated.fixed()
+    }
 }
 
 /// All rules that conclude on one attribute, in the order they were given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RuleSet {
     attribute: usize,
     rules: Vec<SetRule>,
@@ -91,8 +109,8 @@ impl RuleSet {
 
 /// A checked set of rules over named attributes. Cheap to clone.
 ///
-/// Two rule bases are equal if they have the same attributes and rules, whatever texts they were
-/// read from.
+/// Two rule bases are equal if they have the same attributes and rules (with the s and r these
+/// state), whatever texts they were read from.
 #[derive(Debug, Clone)]
 pub struct RuleBase(Arc<Checked>);
 
@@ -119,7 +137,13 @@ struct Checked {
     outputs: Vec<usize>,
     sets: Vec<RuleSet>,
     text: Option<RuleText>,
+    /// Where each rule of each set stands in the text.
+    places: Vec<Vec<Option<Place>>>,
+    /// Where each attribute stands; none for those written in Rust.
+    attribute_places: Vec<Place>,
+    empty_sections: Vec<Place>,
     fingerprint: OnceLock<Fingerprint>,
+    set_fingerprints: OnceLock<Vec<Fingerprint>>,
 }
 
 impl PartialEq for RuleBase {
@@ -141,27 +165,76 @@ impl RuleBase {
         self.0.text.as_ref()
     }
 
-    /// The same on every machine for equal rule bases, and different for all others.
+    /// Where a rule stands in the file it was read from; none for rules written in Rust.
+    ///
+    /// # Panics
+    /// If there is no such rule set or rule.
+    pub fn place(&self, set: usize, rule: usize) -> Option<Place> {
+        self.0.places[set][rule]
+    }
+
+    /// Where an attribute (its position in [`Self::attributes`]) stands in the file it was read
+    /// from; none for one written in Rust.
+    pub fn attribute_place(&self, attribute: usize) -> Option<Place> {
+        self.0.attribute_places.get(attribute).copied()
+    }
+
+    /// The sections of the file of which their `for` and `where` left nothing.
+    pub fn empty_sections(&self) -> &[Place] {
+        &self.0.empty_sections
+    }
+
+    /// Whether another rule base has the same attributes and rules, whatever s and r these state.
+    pub(crate) fn same_rules(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.fingerprint() == other.fingerprint()
+    }
+
+    /// The same on every machine for the same attributes and rules, whatever s and r these state,
+    /// and different for all others.
     pub fn fingerprint(&self) -> Fingerprint {
         *self.0.fingerprint.get_or_init(|| {
             let mut text = Text(SipHasher13::new());
             for attribute in self.attributes() {
-                // JSON has no ambiguities: names and values cannot run into each other.
-                let attribute = serde_json::to_string(attribute).expect("plain data");
-                write!(text, "{attribute}").expect("hashing does not fail");
+                text.json(attribute);
             }
             for set in self.rule_sets() {
                 for rule in set.rules() {
-                    write!(text, "{:?}", rule.name).expect("hashing does not fail");
+                    text.json(&rule.name);
                     for proposition in rule.premise().iter().chain([rule.conclusion()]) {
-                        write!(text, "{}:{:?}", proposition.attribute, proposition.text)
-                            .expect("hashing does not fail");
-                        text.0.write(&proposition.subset.as_slice().iter().map(|&m| u8::from(m)).collect::<Vec<u8>>());
+                        text.json(&(proposition.attribute, &proposition.text, proposition.subset.as_slice()));
                     }
                 }
             }
             Fingerprint::of(text.0)
         })
+    }
+
+    /// The same for the same rules of a set (its position in [`Self::rule_sets`]) in any order,
+    /// whatever their s and r, and different for others.
+    ///
+    /// # Panics
+    /// If there is no such rule set.
+    pub fn set_fingerprint(&self, set: usize) -> Fingerprint {
+        let of = |rule: &SetRule| {
+            let mut text = Text(SipHasher13::new());
+            text.json(&rule.name);
+            for proposition in rule.premise().iter().chain([rule.conclusion()]) {
+                let attribute = &self.attributes()[proposition.attribute];
+                text.json(&attribute.name());
+                for position in proposition.subset.positions() {
+                    text.json(&attribute.domain().values()[position]);
+                }
+            }
+            Fingerprint::of(text.0).to_string()
+        };
+        let of_set = |set: &RuleSet| {
+            let mut rules: Vec<String> = set.rules.iter().map(of).collect();
+            rules.sort_unstable();
+            let mut text = Text(SipHasher13::new());
+            text.json(&rules);
+            Fingerprint::of(text.0)
+        };
+        self.0.set_fingerprints.get_or_init(|| self.rule_sets().iter().map(of_set).collect())[set]
     }
 
     /// All attributes, in the order they were given.
@@ -249,13 +322,13 @@ impl RuleBase {
     }
 }
 
-/// Hashes what is written to it.
+/// Hashes what it is given as JSON, which has no ambiguities: names and values cannot run into
+/// each other.
 struct Text(SipHasher13);
 
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
+impl Text {
+    fn json(&mut self, data: &(impl serde::Serialize + ?Sized)) {
+        self.0.write(&serde_json::to_vec(data).expect("plain data"));
     }
 }
 
@@ -265,6 +338,10 @@ pub struct RuleBaseBuilder {
     attributes: Vec<Attribute>,
     rules: Vec<Rule>,
     text: Option<RuleText>,
+    /// Where each rule and attribute stands, for those read from a file.
+    places: Vec<Place>,
+    attribute_places: Vec<Place>,
+    empty_sections: Vec<Place>,
 }
 
 /// An error with the number of the attribute or rule it is about, for a caller that knows where
@@ -301,15 +378,21 @@ impl RuleBaseBuilder {
         self.attributes.push(attribute);
     }
 
-    pub(super) fn push_rule(&mut self, rule: Rule) {
+    pub(super) fn push_rule(&mut self, rule: Rule, place: Place) {
         self.rules.push(rule);
+        self.places.push(place);
+    }
+
+    pub(super) fn set_places(&mut self, attributes: Vec<Place>, empty_sections: Vec<Place>) {
+        self.attribute_places = attributes;
+        self.empty_sections = empty_sections;
     }
 
     pub(super) fn set_text(&mut self, text: RuleText) {
         self.text = Some(text);
     }
 
-    pub(super) fn check(self) -> Result<RuleBase, Fault> {
+    pub(super) fn check(mut self) -> Result<RuleBase, Fault> {
         let mut positions = HashMap::new();
         for (i, attribute) in self.attributes.iter().enumerate() {
             if positions.insert(attribute.name().to_owned(), i).is_some() {
@@ -318,11 +401,11 @@ impl RuleBaseBuilder {
             }
         }
         let at = |i| move |error| Fault { rule: Some(i), attribute: None, error: Box::new(error) };
-        let mut names = HashSet::new();
         let mut sets: Vec<RuleSet> = Vec::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
         let mut set_of = HashMap::new();
-        for (i, rule) in self.rules.into_iter().enumerate() {
-            if !names.insert(rule.name.clone()) {
+        for (i, rule) in std::mem::take(&mut self.rules).into_iter().enumerate() {
+            if numbers.insert(rule.name.clone(), i).is_some() {
                 return Err(at(i)(ErrorKind::Duplicate { what: "rule", name: rule.name }.into()));
             }
             let rule = resolve(rule, &self.attributes, &positions).map_err(at(i))?;
@@ -337,7 +420,12 @@ impl RuleBaseBuilder {
         if sets.is_empty() {
             return Err(whole(ErrorKind::NoRules.into()));
         }
-        let sets = in_cascade_order(sets, &self.attributes).map_err(whole)?;
+        let sets = in_cascade_order(sets, &self.attributes).map_err(|error| {
+            let rule = if let ErrorKind::Cycle { rule, .. } = &error.kind { numbers.get(rule).copied() } else { None };
+            Fault { rule, attribute: None, error: Box::new(error) }
+        })?;
+        let place = |rule: &SetRule| self.places.get(numbers[rule.name()]).copied();
+        let places = sets.iter().map(|set| set.rules.iter().map(place).collect()).collect();
         let mut read = vec![false; self.attributes.len()];
         for attribute in sets.iter().flat_map(RuleSet::reads) {
             read[attribute] = true;
@@ -357,7 +445,8 @@ impl RuleBaseBuilder {
             columns.push(width..width + self.attributes[input].domain().len());
             width = columns[i].end;
         }
-        let (attributes, text, fingerprint) = (self.attributes, self.text, OnceLock::new());
+        let Self { attributes, text, attribute_places, empty_sections, .. } = self;
+        let fingerprint = OnceLock::new();
         Ok(RuleBase(Arc::new(Checked {
             attributes,
             positions,
@@ -367,7 +456,11 @@ impl RuleBaseBuilder {
             outputs,
             sets,
             text,
+            places,
+            attribute_places,
+            empty_sections,
             fingerprint,
+            set_fingerprints: OnceLock::new(),
         })))
     }
 }
@@ -389,7 +482,8 @@ fn resolve(rule: Rule, attributes: &[Attribute], positions: &HashMap<String, usi
         return Err(ErrorKind::NoConclusion(rule.name).into());
     };
     let conclusion = proposition(conclusion)?;
-    Ok(SetRule { name: rule.name, premise, conclusion })
+    let stated = rule.stated.check(&rule.name)?;
+    Ok(SetRule { name: rule.name, premise, conclusion, stated })
 }
 
 /// Sorts the sets so that each follows those it reads from, otherwise keeping their order.
@@ -418,7 +512,11 @@ fn in_cascade_order(sets: Vec<RuleSet>, attributes: &[Attribute]) -> Result<Vec<
                         let mut names: Vec<&str> = cycle.map(|set| attributes[sets[set].attribute].name()).collect();
                         names.push(names[0]);
                         names.reverse();
-                        return Err(ErrorKind::Cycle(names.join(" → ")).into());
+                        let reads = |rule: &&SetRule| {
+                            rule.premise.iter().any(|proposition| proposition.attribute == sets[read].attribute)
+                        };
+                        let rule = sets[set].rules.iter().find(reads).expect("a rule of the set reads it");
+                        return Err(ErrorKind::Cycle { path: names.join(" → "), rule: rule.name.clone() }.into());
                     }
                     path.push((read, 0));
                 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, Form};
 use crate::possibility::{Attribute, Value};
 
 /// A set of positions in a domain. Cheap to clone.
@@ -99,10 +99,13 @@ pub(super) fn no_value(attribute: &Attribute, text: &str) -> Error {
 }
 
 pub(super) fn outside(attribute: &Attribute, value: &Value) -> Error {
+    let same_text = attribute.domain().values().iter().find(|known| known.to_string() == value.to_string());
+    let form = same_text.map(|known| if matches!(known, Value::Symbol(_)) { Form::Text } else { Form::Number });
     ErrorKind::OutsideDomain {
         attribute: attribute.name().to_owned(),
         value: value.to_string(),
         domain: attribute.domain().to_string(),
+        form,
     }
     .into()
 }
@@ -114,17 +117,76 @@ impl fmt::Debug for Condition {
 }
 
 /// An if-then rule, before it is checked against the attributes.
+///
+/// Its two parameters say what it leaves open: s how possible the conclusion is where the premise
+/// is false, r how possible the opposite is where the premise is true.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub(super) name: String,
     pub(super) premise: Vec<Condition>,
     pub(super) conclusion: Option<Condition>,
+    pub(super) stated: Stated,
+}
+
+/// What a rule states of its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Stated {
+    /// Whether the conclusion is impossible where the premise is false, unless s says otherwise.
+    pub equivalence: bool,
+    pub s: Option<f32>,
+    pub r: Option<f32>,
+}
+
+impl Stated {
+    /// The parameters that were given as numbers: s, r.
+    pub fn fixed(self) -> [Option<f32>; 2] {
+        [self.s, self.r]
+    }
+
+    /// s and r.
+    pub fn degrees(self) -> [f32; 2] {
+        [self.s.unwrap_or(if self.equivalence { 0.0 } else { 1.0 }), self.r.unwrap_or(0.0)]
+    }
+
+    pub fn check(self, rule: &str) -> Result<Self, Error> {
+        for (symbol, degree) in [('s', self.s), ('r', self.r)] {
+            if let Some(degree) = degree.filter(|degree| !(0.0..=1.0).contains(degree)) {
+                return Err(ErrorKind::Parameter { rule: rule.to_owned(), symbol, degree }.into());
+            }
+        }
+        Ok(self)
+    }
 }
 
 impl Rule {
-    /// A rule with a name of its own, still without premise and conclusion.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), premise: Vec::new(), conclusion: None }
+    /// "If premise then conclusion": says nothing where the premise is false (s = 1). Still
+    /// without premise and conclusion.
+    pub fn implication(name: impl Into<String>) -> Self {
+        Self::new(name, false)
+    }
+
+    /// "If and only if": the conclusion is impossible where the premise is false (s = 0). Still
+    /// without premise and conclusion.
+    pub fn equivalence(name: impl Into<String>) -> Self {
+        Self::new(name, true)
+    }
+
+    fn new(name: impl Into<String>, equivalence: bool) -> Self {
+        let stated = Stated { equivalence, s: None, r: None };
+        Self { name: name.into(), premise: Vec::new(), conclusion: None, stated }
+    }
+
+    /// How possible the conclusion is where the premise is false, from 0 to 1.
+    pub fn s(mut self, degree: f32) -> Self {
+        self.stated.s = Some(degree);
+        self
+    }
+
+    /// How possible the opposite of the conclusion is where the premise is true, from 0 to 1: the
+    /// weight of exceptions.
+    pub fn r(mut self, degree: f32) -> Self {
+        self.stated.r = Some(degree);
+        self
     }
 
     /// Adds a proposition to the premise; all must hold.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Place;
 use crate::possibility;
 
 /// What is wrong with a rule base, and where in its file.
@@ -17,10 +18,8 @@ pub struct Error {
 pub struct Location {
     /// The file.
     pub file: PathBuf,
-    /// Its line, from 1.
-    pub line: usize,
-    /// The column in that line, from 1, in characters.
-    pub column: usize,
+    /// Where in it; none if the file itself is what is wrong.
+    pub place: Option<Place>,
 }
 
 /// What can be wrong with a rule base.
@@ -60,7 +59,7 @@ pub enum ErrorKind {
         name: String,
     },
     /// A value the attribute cannot take.
-    #[error("value {value} is outside the domain of {attribute}: expected one of {domain}")]
+    #[error("value {value} is outside the domain of {attribute}: expected one of {domain}{}", form.map_or(String::new(), |form| form.cure(value)))]
     OutsideDomain {
         /// The attribute.
         attribute: String,
@@ -68,6 +67,8 @@ pub enum ErrorKind {
         value: String,
         /// Its domain.
         domain: String,
+        /// How the value that was probably meant is written.
+        form: Option<Form>,
     },
     /// A proposition that no value satisfies.
     #[error("'{text}' holds for no value of {attribute}: expected a condition that some value in {domain} meets")]
@@ -80,12 +81,14 @@ pub enum ErrorKind {
         domain: String,
     },
     /// A proposition about several attributes, or about none.
-    #[error("'{text}' is about {found}: expected a condition on exactly one attribute")]
+    #[error("'{text}' is about {}: expected a condition on exactly one attribute{}", count(names), quote_or_split(names, unknown))]
     AttributeCount {
         /// The proposition.
         text: String,
         /// The attributes found.
-        found: String,
+        names: Vec<String>,
+        /// Those of them that the rule file does not have.
+        unknown: Vec<String>,
     },
     /// An expression that cannot be parsed or evaluated.
     #[error("'{text}': {reason}")]
@@ -116,15 +119,44 @@ pub enum ErrorKind {
         /// Such as `from 1 to 9`.
         range: String,
     },
+    /// An attribute that says nothing, or too much, of its values.
+    #[error("attribute {name}: expected {expected}")]
+    AttributeValues {
+        /// The attribute.
+        name: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// A rule with none or two premises.
+    #[error("a rule with {found}: expected one of them, `if` (nothing is said where the premise is false) or `iff` (the conclusion is then impossible)")]
+    OnePremise {
+        /// What it has.
+        found: &'static str,
+    },
     /// A rule that lacks its conclusion.
     #[error("rule '{0}' has no conclusion: expected one proposition after 'then'")]
     NoConclusion(String),
     /// A rule that lacks its premise.
     #[error("rule '{0}' has an empty premise: expected at least one proposition after 'if'")]
     NoPremise(String),
+    /// A parameter of a rule that is no degree.
+    #[error("{symbol} = {degree} of rule '{rule}': expected a number from 0 to 1")]
+    Parameter {
+        /// The rule.
+        rule: String,
+        /// s or r.
+        symbol: char,
+        /// What was given.
+        degree: f32,
+    },
     /// Rules that conclude on what they start from.
-    #[error("the rules form a cycle: {0}: expected attributes that do not depend on themselves")]
-    Cycle(String),
+    #[error("the rules form a cycle: {path}, closed by rule '{rule}': expected attributes that do not depend on themselves")]
+    Cycle {
+        /// The attributes, from premise to conclusion.
+        path: String,
+        /// A rule that closes it.
+        rule: String,
+    },
     /// More instances than can be handled.
     #[error("more than {limit} {what}: expected fewer; are the ranges after 'for' too wide?")]
     TooMany {
@@ -136,6 +168,39 @@ pub enum ErrorKind {
     /// No rule at all.
     #[error("no rules: expected at least one")]
     NoRules,
+}
+
+/// How a value is written in a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In quotes: `'4'`.
+    Text,
+    /// Without: `4`.
+    Number,
+}
+
+impl Form {
+    fn cure(self, value: &str) -> String {
+        match self {
+            Self::Text => format!("; its values are texts: quote it ('{value}')"),
+            Self::Number => format!("; its values are numbers: write {value} without quotes"),
+        }
+    }
+}
+
+fn count(names: &[String]) -> String {
+    match names.len() {
+        0 => "no attribute".to_owned(),
+        n => format!("{n} names ({})", names.join(", ")),
+    }
+}
+
+fn quote_or_split(names: &[String], unknown: &[String]) -> String {
+    match (unknown.first(), names.len()) {
+        (Some(text), _) => format!("; '{text}' is no attribute: if it is a value, quote it ('{text}')"),
+        (None, 0) => String::new(),
+        (None, _) => "; conditions on several attributes make a list: if = [\"…\", \"…\"]".to_owned(),
+    }
 }
 
 fn in_rule(rule: &Option<String>) -> String {
@@ -156,8 +221,12 @@ impl From<ErrorKind> for Box<Error> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Location { file, line, column }) = &self.location {
-            write!(f, "{}:{line}:{column}: ", file.display())?;
+        if let Some(Location { file, place }) = &self.location {
+            write!(f, "{}", file.display())?;
+            if let Some(Place { line, column }) = place {
+                write!(f, ":{line}:{column}")?;
+            }
+            f.write_str(": ")?;
         }
         write!(f, "{}", self.kind)
     }

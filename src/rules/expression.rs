@@ -141,8 +141,42 @@ fn syntax_fault(errors: &ParseErrors, text: &str) -> Fault {
     let first = errors.errors.first();
     let column = first.map_or(0, |e| usize::try_from(e.pos.1 - 1).unwrap_or(0));
     let message = first.map_or("not an expression", |e| e.msg.lines().next().unwrap_or_default());
-    let reason = format!("{message}; expected a CEL expression");
+    let reason = match cure(text) {
+        Some(cure) => cure.to_owned(),
+        None => format!("{message}; expected a CEL expression"),
+    };
     Fault { column, error: ErrorKind::Expression { text: text.to_owned(), reason }.into() }
+}
+
+/// What to write instead of what people write first.
+fn cure(text: &str) -> Option<&'static str> {
+    let mut bare = String::new();
+    let mut quote = None;
+    for c in text.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None => bare.push(c),
+        }
+    }
+    let words: Vec<&str> = bare.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let rest = ["==", "!=", "<=", ">="].iter().fold(bare.clone(), |text, operator| text.replace(operator, " "));
+    if quote.is_some() {
+        Some("a quote is not closed: expected texts in quotes, such as 'red'")
+    } else if rest.contains('=') {
+        Some("'=' compares nothing: write == for \"is\" and != for \"is not\"")
+    } else if words.iter().any(|word| word.eq_ignore_ascii_case("and")) {
+        Some("'and' is written && within a condition on one attribute; conditions on several make a list: if = [\"…\", \"…\"]")
+    } else if words.iter().any(|word| word.eq_ignore_ascii_case("or")) {
+        Some("'or' is written || within a condition on one attribute; for several attributes write several rules")
+    } else if words.iter().any(|word| word.eq_ignore_ascii_case("not")) {
+        Some("'not' is written ! or !=, as in colour != 'red'")
+    } else if words.iter().any(|word| word.eq_ignore_ascii_case("is")) {
+        Some("'is' is written ==, as in colour == 'red'")
+    } else {
+        None
+    }
 }
 
 /// A text with expressions in braces, such as `c{j + 1}`.
@@ -270,12 +304,10 @@ impl Predicate {
         }
         match found.len() {
             1 => Ok(found.remove(0)),
-            n => {
+            _ => {
                 found.sort();
                 let names: Vec<_> = found.into_iter().map(|(name, _)| name).collect();
-                let found =
-                    if n == 0 { "no attribute".to_owned() } else { format!("{n} attributes ({})", names.join(", ")) };
-                Err(ErrorKind::AttributeCount { text: self.text.clone(), found }.into())
+                Err(ErrorKind::AttributeCount { text: self.text.clone(), names, unknown: Vec::new() }.into())
             }
         }
     }
@@ -299,8 +331,8 @@ impl Predicate {
         domain.iter().map(holds).collect()
     }
 
-    /// The values that the attribute is compared with by `==` or `in`, as far as they can be told
-    /// without it.
+    /// The values that the attribute is compared with by `==`, `!=` or `in`, as far as they can be
+    /// told without it.
     pub fn compared_values(&self, scope: &Scope, variable: &str) -> Vec<Value> {
         let mut values = Vec::new();
         let context = scope.context(&self.test.variables);
@@ -317,15 +349,15 @@ fn collect_compared(expr: &Expr, variable: &str, context: &Context, values: &mut
     let [left, right] = call.args.as_slice() else { return };
     let is_variable = |expr: &Expr| matches!(expr, Expr::Ident(name) if name == variable);
     let other = match call.func_name.as_str() {
-        operators::EQUALS if is_variable(&left.expr) => right,
-        operators::EQUALS if is_variable(&right.expr) => left,
+        operators::EQUALS | operators::NOT_EQUALS if is_variable(&left.expr) => right,
+        operators::EQUALS | operators::NOT_EQUALS if is_variable(&right.expr) => left,
         operators::IN if is_variable(&left.expr) => right,
         _ => return,
     };
     let Ok(value) = context.resolve(other) else { return };
     match (call.func_name.as_str(), from_cel(&value)) {
         (operators::IN, Some(Value::Tuple(members))) => values.extend(members),
-        (operators::EQUALS, Some(value)) => values.push(value),
+        (operators::EQUALS | operators::NOT_EQUALS, Some(value)) => values.push(value),
         _ => {}
     }
 }

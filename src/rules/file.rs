@@ -9,11 +9,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::base::Fault as BaseFault;
-use super::condition::{Members, no_value, outside};
+use super::condition::{Members, Stated, no_value, outside};
 use super::error::list_names;
 use super::expression::{Expression, Fault, Predicate, Scope, Template};
-use super::{Condition, Error, ErrorKind, Location, Rule, RuleBase, RuleBaseBuilder, RuleText, Subset};
-use crate::possibility::{Attribute, Domain, Value};
+use super::{Condition, Error, ErrorKind, Location, Place, Rule, RuleBase, RuleBaseBuilder, RuleText, Subset};
+use crate::possibility::{Attribute, Domain, Terms, Trapezoid, Value};
 
 /// The most attributes or rules a file may generate.
 const INSTANCE_LIMIT: usize = 5_000_000;
@@ -52,7 +52,19 @@ struct AttributeSpec {
     #[serde(rename = "where")]
     filter: Option<Spanned<String>>,
     name: Spanned<String>,
-    domain: Spanned<DomainSpec>,
+    domain: Option<Spanned<DomainSpec>>,
+    kind: Option<Spanned<Kind>>,
+    unit: Option<String>,
+    terms: Option<Spanned<TermsSpec>>,
+}
+
+/// Corners by name.
+type TermsSpec = BTreeMap<Spanned<String>, Spanned<[f32; 4]>>;
+
+#[derive(serde::Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Number,
 }
 
 #[derive(serde::Deserialize)]
@@ -78,8 +90,12 @@ struct RuleSpec {
     filter: Option<Spanned<String>>,
     name: Option<Spanned<String>>,
     #[serde(rename = "if")]
-    premise: Spanned<PremiseSpec>,
+    implication: Option<Spanned<PremiseSpec>>,
+    #[serde(rename = "iff")]
+    equivalence: Option<Spanned<PremiseSpec>>,
     then: Spanned<String>,
+    s: Option<Spanned<f32>>,
+    r: Option<Spanned<f32>>,
 }
 
 enum PremiseSpec {
@@ -171,7 +187,7 @@ impl RuleBase {
     pub fn read(path: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|e| Error {
-            location: Some(Location { file: path.to_owned(), line: 1, column: 1 }),
+            location: Some(Location { file: path.to_owned(), place: None }),
             kind: ErrorKind::Io(e),
         })?;
         Self::parse(&text, path, parameters)
@@ -210,6 +226,7 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Erro
         attributes: HashMap::new(),
         attribute_starts: Vec::new(),
         rule_starts: Vec::new(),
+        empty_sections: Vec::new(),
         subsets: HashMap::new(),
     };
     loader.parameters(&file.parameters, given)?;
@@ -219,7 +236,8 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Erro
     for (i, spec) in file.rule.iter().enumerate() {
         loader.rules(i, spec)?;
     }
-    let Loader { source, mut builder, attribute_starts, rule_starts, .. } = loader;
+    let Loader { source, mut builder, attribute_starts, rule_starts, empty_sections, .. } = loader;
+    builder.set_places(attribute_starts.iter().map(|&start| source.place(start)).collect(), empty_sections);
     builder.set_text(RuleText {
         file: path.display().to_string(),
         text: text.to_owned(),
@@ -243,11 +261,15 @@ impl Source<'_> {
         if error.location.is_some() {
             return error;
         }
+        let place = Some(self.place(offset));
+        Error { location: Some(Location { file: self.path.to_owned(), place }), kind: error.kind }
+    }
+
+    fn place(&self, offset: usize) -> Place {
         let before = &self.text[..self.text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        let line = before.matches('\n').count() + 1;
-        let column = before[line_start..].chars().count() + 1;
-        Error { location: Some(Location { file: self.path.to_owned(), line, column }), kind: error.kind }
+        let number = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+        Place { line: number(before.matches('\n').count()), column: number(before[line_start..].chars().count()) }
     }
 
     /// An error inside a quoted string that starts at `offset`.
@@ -285,9 +307,11 @@ struct Loader<'a> {
     attributes: HashMap<String, Attribute>,
     attribute_starts: Vec<usize>,
     rule_starts: Vec<usize>,
+    /// Sections of which their `for` and `where` left nothing.
+    empty_sections: Vec<Place>,
     /// Which values a predicate holds for depends on its place in the file, the domain and the
     /// index variables it uses, not on the attribute: most instances share their subset.
-    subsets: HashMap<(Place, *const Value, Vec<Value>), Subset>,
+    subsets: HashMap<(ConditionNumber, *const Value, Vec<Value>), Subset>,
 }
 
 impl Loader<'_> {
@@ -405,6 +429,8 @@ impl Loader<'_> {
         let repetition = self.repetition(&spec.loops, spec.filter.as_ref())?;
         let start = spec.name.span().start;
         let name = Template::compile(spec.name.get_ref()).map_err(|f| self.source.inside(start, f))?;
+        let values = ValuesSpec::of(spec, self.source)?;
+        let known = self.attribute_starts.len();
         self.repeat(&repetition, 0, &mut |loader| {
             let source = loader.source;
             let at = |e: Error| source.error(start, e);
@@ -412,9 +438,15 @@ impl Loader<'_> {
                 return Err(at(ErrorKind::TooMany { what: "attributes", limit: INSTANCE_LIMIT }.into()));
             }
             let name = name.render(&loader.scope).map_err(at)?;
-            let domain =
-                loader.domain(&name, spec.domain.get_ref()).map_err(|e| source.error(spec.domain.span().start, e))?;
-            let attribute = possibly(&name, Attribute::new(name.as_str(), domain)).map_err(at)?;
+            let attribute = match &values {
+                ValuesSpec::Domain(domain) => loader
+                    .domain(&name, domain.get_ref())
+                    .map_err(|e| source.error(domain.span().start, e))
+                    .and_then(|domain| possibly(&name, Attribute::new(name.as_str(), domain)).map_err(at))?,
+                ValuesSpec::Terms(terms) => {
+                    possibly(&name, Attribute::number(name.as_str(), terms.clone())).map_err(at)?
+                }
+            };
             if loader.scope.get(&name).is_some() {
                 return Err(at(ErrorKind::Duplicate {
                     what: "attribute",
@@ -426,7 +458,15 @@ impl Loader<'_> {
             loader.attribute_starts.push(start);
             loader.builder.push_attribute(attribute);
             Ok(())
-        })
+        })?;
+        self.note_if_empty(known == self.attribute_starts.len(), start);
+        Ok(())
+    }
+
+    fn note_if_empty(&mut self, empty: bool, start: usize) {
+        if empty {
+            self.empty_sections.push(self.source.place(start));
+        }
     }
 
     fn domain(&mut self, name: &str, spec: &DomainSpec) -> Result<Domain, Error> {
@@ -465,13 +505,22 @@ impl Loader<'_> {
         let mut places = 0;
         let mut place = || {
             places += 1;
-            Place { rule: number, condition: places }
+            ConditionNumber { rule: number, condition: places }
         };
         let conclusion = Conjunct::new(place(), start, spec.then.get_ref(), self.source)?;
         let mut premise: Vec<(Option<Repetition>, Conjunct)> = Vec::new();
-        match spec.premise.get_ref() {
+        let (spec_premise, equivalence) = match (&spec.implication, &spec.equivalence) {
+            (Some(premise), None) => (premise, false),
+            (None, Some(premise)) => (premise, true),
+            (both, _) => {
+                let at = both.as_ref().map_or(start, |premise| premise.span().start);
+                let found = if both.is_some() { "both `if` and `iff`" } else { "neither `if` nor `iff`" };
+                return Err(self.source.error(at, ErrorKind::OnePremise { found }.into()));
+            }
+        };
+        match spec_premise.get_ref() {
             PremiseSpec::One(text) => {
-                premise.push((None, Conjunct::new(place(), spec.premise.span().start, text, self.source)?));
+                premise.push((None, Conjunct::new(place(), spec_premise.span().start, text, self.source)?));
             }
             PremiseSpec::All(conjuncts) => {
                 for conjunct in conjuncts {
@@ -495,7 +544,14 @@ impl Loader<'_> {
             Template::compile(name.get_ref()).map_err(|f| self.source.inside(offset, f))
         });
         let name = name.transpose()?;
-        let premise_start = spec.premise.span().start;
+        let premise_start = spec_premise.span().start;
+        let degree = |degree: &Spanned<f32>| *degree.get_ref();
+        let stated = Stated { equivalence, s: spec.s.as_ref().map(degree), r: spec.r.as_ref().map(degree) };
+        if let Some(given) = spec.s.iter().chain(&spec.r).find(|given| !(0.0..=1.0).contains(given.get_ref())) {
+            let error = stated.check(spec.name.as_ref().map_or(spec.then.get_ref(), |name| name.get_ref()));
+            return Err(self.source.error(given.span().start, error.expect_err("outside its range")));
+        }
+        let (rule_place, known) = (self.source.place(start), self.rule_starts.len());
         self.repeat(&repetition, 0, &mut |loader| {
             if loader.rule_starts.len() == INSTANCE_LIMIT {
                 return Err(loader
@@ -518,15 +574,23 @@ impl Loader<'_> {
                 None => default_name(&conditions, &then),
             };
             loader.rule_starts.push(if conditions.is_empty() { premise_start } else { start });
-            loader.builder.push_rule(Rule { name, premise: conditions, conclusion: Some(then) });
+            let rule = Rule { name, premise: conditions, conclusion: Some(then), stated };
+            loader.builder.push_rule(rule, rule_place);
             Ok(())
-        })
+        })?;
+        self.note_if_empty(known == self.rule_starts.len(), start);
+        Ok(())
     }
 
     fn condition(&mut self, conjunct: &Conjunct) -> Result<Condition, Error> {
         let source = self.source;
         let at = |e: Error| source.error(conjunct.offset, e);
-        let (name, variable) = conjunct.predicate.attribute(&self.scope).map_err(at)?;
+        let (name, variable) = conjunct.predicate.attribute(&self.scope).map_err(|mut error| {
+            if let ErrorKind::AttributeCount { names, unknown, .. } = &mut error.kind {
+                *unknown = names.iter().filter(|name| !self.attributes.contains_key(*name)).cloned().collect();
+            }
+            at(error)
+        })?;
         let Some(attribute) = self.attributes.get(&name) else {
             let known = list_names(
                 self.attributes.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>().into_iter(),
@@ -534,7 +598,7 @@ impl Loader<'_> {
             return Err(at(ErrorKind::UnknownAttribute { name, rule: None, known }.into()));
         };
         let values = attribute.domain().values();
-        let key = (conjunct.place, values.as_ptr(), conjunct.predicate.key(&self.scope));
+        let key = (conjunct.number, values.as_ptr(), conjunct.predicate.key(&self.scope));
         let subset = match self.subsets.get(&key) {
             Some(subset) => subset.clone(),
             None => {
@@ -560,24 +624,67 @@ fn possibly<T>(name: &str, result: Result<T, crate::possibility::Error>) -> Resu
     result.map_err(|source| ErrorKind::Possibility { name: name.to_owned(), source: Box::new(source) }.into())
 }
 
+/// Where an attribute's values come from.
+enum ValuesSpec<'a> {
+    Domain(&'a Spanned<DomainSpec>),
+    Terms(Terms),
+}
+
+impl<'a> ValuesSpec<'a> {
+    fn of(spec: &'a AttributeSpec, source: Source) -> Result<Self, Error> {
+        let name = spec.name.get_ref();
+        let wrong = |offset: usize, expected: &'static str| {
+            source.error(offset, ErrorKind::AttributeValues { name: name.clone(), expected }.into())
+        };
+        match (&spec.domain, &spec.kind, &spec.terms) {
+            (Some(domain), None, None) if spec.unit.is_none() => Ok(Self::Domain(domain)),
+            (None, Some(_), Some(terms)) => {
+                let mut ordered: Vec<_> = terms.get_ref().iter().collect();
+                // In the order in which they are written, which the map has lost.
+                ordered.sort_by_key(|(term, _)| term.span().start);
+                let mut trapezoids = Vec::new();
+                for (term, corners) in ordered {
+                    let [start, core_start, core_end, end] = *corners.get_ref();
+                    let trapezoid = Trapezoid::new(start, core_start, core_end, end);
+                    let at = |e: Error| source.error(corners.span().start, e);
+                    trapezoids.push((term.get_ref().as_str(), possibly(term.get_ref(), trapezoid).map_err(at)?));
+                }
+                let made = possibly(name, Terms::new(trapezoids)).map(|terms| match &spec.unit {
+                    Some(unit) => terms.with_unit(unit),
+                    None => terms,
+                });
+                made.map(Self::Terms).map_err(|e| source.error(terms.span().start, e))
+            }
+            (None, Some(kind), None) => {
+                Err(wrong(kind.span().start, "terms = { name = [start, core start, core end, end], … }"))
+            }
+            (None, None, Some(terms)) => Err(wrong(terms.span().start, "kind = \"number\" with the terms")),
+            (Some(domain), ..) => {
+                Err(wrong(domain.span().start, "a domain alone, or kind = \"number\" with terms instead of it"))
+            }
+            (None, None, None) => Err(wrong(spec.name.span().start, "a domain, or kind = \"number\" with terms")),
+        }
+    }
+}
+
 /// Which condition of which rule of the file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
+struct ConditionNumber {
     rule: usize,
     condition: usize,
 }
 
 /// A predicate and where it stands.
 struct Conjunct {
-    place: Place,
+    number: ConditionNumber,
     offset: usize,
     predicate: Predicate,
 }
 
 impl Conjunct {
-    fn new(place: Place, offset: usize, text: &str, source: Source) -> Result<Self, Error> {
+    fn new(number: ConditionNumber, offset: usize, text: &str, source: Source) -> Result<Self, Error> {
         let predicate = Predicate::compile(text).map_err(|fault| source.inside(offset, fault))?;
-        Ok(Self { place, offset, predicate })
+        Ok(Self { number, offset, predicate })
     }
 }
 

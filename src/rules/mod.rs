@@ -15,7 +15,7 @@
 //! let base = RuleBase::builder()
 //!     .attribute(Attribute::new("sky", Domain::symbols(["clear", "grey"])?)?)
 //!     .attribute(Attribute::new("advice", Domain::symbols(["hat", "umbrella"])?)?)
-//!     .rule(Rule::new("grey sky").when(Condition::is("sky", "grey")).then(Condition::is("advice", "umbrella")))
+//!     .rule(Rule::equivalence("grey sky").when(Condition::is("sky", "grey")).then(Condition::is("advice", "umbrella")))
 //!     .build()?;
 //! assert_eq!(base.inputs().next().unwrap().name(), "sky");
 //! assert_eq!(base.rule_sets()[0].rules()[0].name(), "grey sky");
@@ -31,8 +31,8 @@ mod text;
 
 pub use base::{Proposition, RuleBase, RuleBaseBuilder, RuleSet, SetRule};
 pub use condition::{Condition, Rule, Subset};
-pub use error::{Error, ErrorKind, Location};
-pub use text::{Fingerprint, RuleText};
+pub use error::{Error, ErrorKind, Form, Location};
+pub use text::{Fingerprint, Place, RuleText};
 
 pub(crate) use base::Source;
 pub(crate) use error::list_names;

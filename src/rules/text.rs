@@ -18,6 +18,15 @@ pub struct RuleText {
     pub settings: BTreeMap<String, i64>,
 }
 
+/// A place in a rule file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in that line, from 1, in characters.
+    pub column: u32,
+}
+
 /// What tells a rule base apart from others, on every machine. Shown as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -61,7 +61,7 @@ impl Plain {
         for (set, conclusion) in [(1, 3), (0, 2)] {
             let mut of_set = RuleSetParameters::default();
             for (i, plain) in self.rules[set].iter().enumerate() {
-                let mut rule = Rule::new(format!("{}-{i}", NAMES[conclusion]));
+                let mut rule = Rule::equivalence(format!("{}-{i}", NAMES[conclusion]));
                 for (attribute, members) in &plain.premise {
                     rule = rule.when(Condition::one_of(NAMES[*attribute], positions(members)));
                 }
