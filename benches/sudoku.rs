@@ -59,9 +59,7 @@ fn reasoning(c: &mut Criterion) {
                 b.iter(|| cells.outer_iter().map(verdict).collect::<Vec<_>>())
             });
         }
-        group.bench_function(format!("{n}×{n}, rule file to engine"), |b| {
-            b.iter(|| Engine::of(&rules(m).unwrap()))
-        });
+        group.bench_function(format!("{n}×{n}, rule file to engine"), |b| b.iter(|| Engine::of(&rules(m).unwrap())));
     }
     group.finish();
 }

@@ -37,7 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         record("learned from every example", accuracy(&parameters)?);
         let search = ThresholdSearch { patience: 30, ..ThresholdSearch::paper_low_data() };
         let (parameters, report) =
-            search_thresholds(&engine, &train, &validation, 0.0, &search, |_| ControlFlow::Continue(()))?;
+            search_thresholds(&engine, &train, &validation, &LearningConfig::default(), &search, |_| {
+                ControlFlow::Continue(())
+            })?;
         record("learned, threshold chosen on validation", accuracy(&parameters)?);
         last = Some((parameters, report));
     }

@@ -252,7 +252,9 @@ fn evaluate(
             let search = if normal { ThresholdSearch::paper_normal() } else { ThresholdSearch::paper_low_data() };
             let start = Instant::now();
             let (parameters, report) =
-                search_thresholds(engine, &cases, &validation, 0.0, &search, |_| ControlFlow::Continue(()))?;
+                search_thresholds(engine, &cases, &validation, &LearningConfig::default(), &search, |_| {
+                    ControlFlow::Continue(())
+                })?;
             let mut learning = report.learning;
             learning.seconds = start.elapsed().as_secs_f64();
             (parameters, learning)

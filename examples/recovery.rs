@@ -37,11 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn rules() -> Result<RuleBase, Box<dyn Error>> {
     let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=7)?)?);
     for i in 0..3 {
-        let rule = Rule::equivalence(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::holds(
-            "b",
-            format!("bit {i} of b is 1"),
-            move |value| matches!(value, pinesy::possibility::Value::Integer(v) if v >> i & 1 == 1),
-        ));
+        let rule =
+            Rule::equivalence(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::holds(
+                "b",
+                format!("bit {i} of b is 1"),
+                move |value| matches!(value, pinesy::possibility::Value::Integer(v) if v >> i & 1 == 1),
+            ));
         builder = builder.attribute(Attribute::new(format!("a{i}"), Domain::integers(0..=1)?)?).rule(rule);
     }
     Ok(builder.build()?)

@@ -1,35 +1,93 @@
 //! Files that are written whole or not at all.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
 /// Writes a file by way of a temporary one beside it, renamed only when `fill` has succeeded:
 /// whatever goes wrong, an existing file stays as it was and no partial one is left.
+///
+/// A link is followed, and an existing file keeps its permissions; what is no regular file (a
+/// device, a pipe) is written to as it is.
 pub fn write<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), E>) -> Result<(), E> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
+    let target = Target::of(path)?;
+    let Target::Regular { path, permissions } = target else {
+        let mut writer = io::BufWriter::new(OpenOptions::new().write(true).open(path)?);
+        fill(&mut writer)?;
+        return Ok(writer.flush()?);
+    };
+    let mut file = temporary(&path)?;
     {
         let mut writer = io::BufWriter::new(file.as_file_mut());
         fill(&mut writer)?;
         writer.flush()?;
     }
-    set_default_permissions(&file)?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
     file.persist(path).map_err(|e| e.error)?;
     Ok(())
 }
 
-/// A temporary file is private; a result file is as readable as any other.
-#[cfg(unix)]
-fn set_default_permissions(file: &NamedTempFile) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+/// Whether a file could be written here, without writing it: to be asked before long work.
+///
+/// # Errors
+/// What [`write`] would fail with, as far as that can be told.
+pub fn check(path: &Path) -> io::Result<()> {
+    match Target::of(path)? {
+        Target::Regular { path, .. } => temporary(&path).map(drop),
+        // To open a pipe would wait for its reader.
+        Target::Other => Ok(()),
+    }
 }
 
-#[cfg(not(unix))]
-fn set_default_permissions(_: &NamedTempFile) -> io::Result<()> {
-    Ok(())
+/// Whether two paths lead to the same file.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+}
+
+enum Target {
+    /// A regular file, or none yet, at the end of all links.
+    Regular {
+        path: PathBuf,
+        permissions: Option<fs::Permissions>,
+    },
+    Other,
+}
+
+impl Target {
+    fn of(path: &Path) -> io::Result<Self> {
+        // A link to nothing yet is followed by hand, as far as links go.
+        let mut path = path.to_owned();
+        for _ in 0..40 {
+            match fs::read_link(&path) {
+                Ok(next) => path = folder(&path).join(next),
+                Err(_) => break,
+            }
+        }
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder")),
+            Ok(metadata) if !metadata.is_file() => Ok(Self::Other),
+            Ok(metadata) => Ok(Self::Regular { path, permissions: Some(metadata.permissions()) }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Regular { path, permissions: None }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A temporary file beside a path, as readable as any new file.
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    Builder::new().prefix(".pinesy-").make_in(folder(path), new_file)
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).read(true).create_new(true).open(path)
 }
 
 #[cfg(test)]
@@ -46,7 +104,44 @@ mod tests {
             Err(io::Error::other("stopped"))
         });
         assert!(failed.is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_found_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(check(&folder.path().join("no/such.json")).is_err());
+        assert!(check(folder.path()).is_err());
+        check(&folder.path().join("new.json")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_permissions_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("file", &link).unwrap();
+        write::<io::Error>(&link, |w| w.write_all(b"new")).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(is_same(&file, &link) && !is_same(&file, folder.path()));
+        // A link to a file that is not there yet.
+        let (later, to_later) = (folder.path().join("later"), folder.path().join("to_later"));
+        symlink("later", &to_later).unwrap();
+        write::<io::Error>(&to_later, |w| w.write_all(b"x")).unwrap();
+        assert!(fs::symlink_metadata(&to_later).unwrap().is_symlink() && later.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_written_through() {
+        write::<io::Error>(Path::new("/dev/null"), |w| w.write_all(b"gone")).unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 }

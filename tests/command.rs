@@ -109,14 +109,17 @@ fn bad_lines_are_reported_with_their_number() {
     let cases = [
         (json!({"a1": digit(7, 1)}).to_string(), "standard input:2: input attribute a2 is missing"),
         (json!({"a1": digit(7, 1), "a2": [1.0]}).to_string(), "standard input:2: a2: 1 degrees: expected 10"),
-        (json!({"a1": digit(7, 1), "a2": "x"}).to_string(), "standard input:2: a2: expected an array of numbers"),
+        (
+            json!({"a1": digit(7, 1), "a2": "x"}).to_string(),
+            "standard input:2: a2: \"x\" is none of 0..9: expected one of these, a set {\"in\":[…]}, an array in domain order, or null",
+        ),
         (
             json!({"a1": digit(7, 1), "a2": vec![0.5; 10]}).to_string(),
             "standard input:2: a2: probabilities: they sum to 5",
         ),
         (
             json!({"a1": digit(7, 1), "b": digit(1, 2)}).to_string(),
-            "standard input:2: 'b' is not an input attribute: expected one of a1, a2",
+            "standard input:2: 'b' is no attribute: expected a1, a2, c1, w1, y1, y0; --keep b carries it to the output",
         ),
         ("[1]".to_owned(), "standard input:2: expected a JSON object"),
         ("{\"a1\": [".to_owned(), "standard input:2: "),
@@ -167,7 +170,8 @@ fn what_learn_writes_infer_reads() {
     succeeds(&["learn", RULES, "--out", &path("p.json"), "--report", &path("r.json"), "-"], &lines.join("\n"));
     let parameters: Json = serde_json::from_str(&std::fs::read_to_string(path("p.json")).unwrap()).unwrap();
     assert_eq!(parameters["parameters"]["c1"]["s"], json!(vec![0.0; 20]));
-    assert_eq!(parameters["parameters"]["w1"], json!({"s": [0.0], "r": [0.0]}));
+    assert_eq!(parameters["parameters"]["w1"]["r"], json!([0.0]));
+    assert_eq!(parameters["parameters"]["w1"]["rules"], json!(["if c1[0] + c1[1] >= 10 then w1 == 1"]));
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
     assert_eq!(report["rule_sets"][0]["attribute"], "c1");
     assert_eq!(report["rule_sets"][0]["kept"], 100);
@@ -177,7 +181,7 @@ fn what_learn_writes_infer_reads() {
     );
     assert!(answer.contains("\"decision\":2"));
     let wrong = fails(1, &["infer", RULES, "--set", "k=2", "--params", &path("p.json"), "-"], "");
-    assert!(wrong.contains("p.json: parameters: none for c2"), "{wrong}");
+    assert!(wrong.contains("p.json: parameters: none for c2: expected s and r of its 20 rules"), "{wrong}");
 }
 
 #[test]
@@ -189,7 +193,10 @@ fn a_failed_learn_leaves_nothing_behind() {
     bad["targets"]["w1"] = json!(7);
     let lines = format!("{}\n{bad}\n", example(1, 2));
     let message = fails(1, &["learn", RULES, "--out", out.to_str().unwrap(), "-"], &lines);
-    assert!(message.contains("standard input:2: w1: 7 is outside the domain: expected one of {0, 1}"), "{message}");
+    assert!(
+        message.contains("standard input:2: w1: 7 is outside the domain: expected something in {0, 1}"),
+        "{message}"
+    );
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     bad["targets"] = json!({"a1": 3});
@@ -287,7 +294,7 @@ fn learn_searches_thresholds_and_lists_conflicts() {
         pinesy(&all, "")
     };
     let without = run(arguments(&["--threshold", "auto"]), &path("e.jsonl"));
-    assert_eq!(without.status.code(), Some(1));
+    assert_eq!(without.status.code(), Some(2));
     assert!(String::from_utf8(without.stderr).unwrap().contains("expected --validation V.jsonl"));
 
     let mut with = arguments(&["--threshold", "auto", "--paper", "low-data", "--validation"]);
@@ -301,7 +308,7 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     let first: Json = serde_json::from_str(conflicts.lines().next().unwrap()).unwrap();
     assert_eq!(first["attribute"], "c1");
     assert_eq!(first["trade_off"], json!([{"distance": 0.0, "kept": 99}, {"distance": 1.0, "kept": 100}]));
-    assert_eq!(first["conflicts"], json!([{"example": 34, "distance": 1.0, "rule": "if a2 == 4 then c1[1] == 4"}]));
+    assert_eq!(first["conflicts"], json!([{"line": 35, "distance": 1.0, "rule": "if a2 == 4 then c1[1] == 4"}]));
 
     let mut fixed = arguments(&["--threshold", "0.5", "--validation"]);
     fixed.push(path("v.jsonl"));
@@ -398,7 +405,7 @@ fn rules_report_counts_what_rules_did() {
 #[test]
 fn long_help_teaches_the_formats() {
     for (command, lesson) in [
-        ("infer", "an array in domain order"),
+        ("infer", "an array of probabilities"),
         ("learn", "\"targets\""),
         ("explain", "what the inputs were read as"),
         ("rules-report", "could be left out"),

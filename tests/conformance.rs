@@ -57,7 +57,8 @@ impl Problem {
         };
         let mut parameters = Parameters::default();
         for plain in &self.rules {
-            let rule = plain.r#if.iter().fold(Rule::equivalence(&plain.name), |rule, premise| rule.when(condition(premise)));
+            let rule =
+                plain.r#if.iter().fold(Rule::equivalence(&plain.name), |rule, premise| rule.when(condition(premise)));
             builder = builder.rule(rule.then(condition(&plain.then)));
             let set = parameters.parameters.entry(plain.then.0.clone()).or_default();
             set.s.push(plain.s);

@@ -299,8 +299,15 @@ fn threshold_search_of_a_whole_run() {
     let (train, validation) = (run.examples("train_examples"), run.examples("valid_examples"));
     let search = ThresholdSearch::paper_normal();
     assert_close("grid", &search.grid.values(), &floats(&run.json["threshold_grid"]), NOISE);
-    let (parameters, report) =
-        search_thresholds(&run.engine, &train, &validation, 1e-3, &search, |_| ControlFlow::Continue(())).unwrap();
+    let (parameters, report) = search_thresholds(
+        &run.engine,
+        &train,
+        &validation,
+        &LearningConfig::default().with_tolerance(1e-3),
+        &search,
+        |_| ControlFlow::Continue(()),
+    )
+    .unwrap();
     assert_close(
         "accuracy",
         &[report.accuracy as f32],

@@ -6,13 +6,15 @@ use ndarray::{Array1, Array2};
 use pinesy::explain::{self, Explainer, rules_report};
 use pinesy::inference::{self, Cases, Engine, Parameters, RuleSetParameters, Target};
 use pinesy::learning::{
-    Error, GroupEnd, LearningConfig, LearningReport, PartialRuleSets, SearchStop, ThresholdSearch, find_conflicts,
-    learn, learn_streamed, score, search_thresholds,
+    Conflict, Error, GroupEnd, LearningConfig, LearningReport, PartialRuleSets, SearchStop, ThresholdSearch,
+    find_conflicts, learn, learn_streamed, score, search_thresholds,
 };
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use pinesy::tasks::addition::{self, Sums};
 use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
 type Row = Vec<f32>;
@@ -220,10 +222,98 @@ fn wrong_examples_are_named() {
     );
     let cases = inputs().build().unwrap();
     let error = learn(&engine, &cases, &LearningConfig::default()).unwrap_err();
-    assert!(matches!(error, Error::NoTarget(name) if name == "c1"));
+    assert!(matches!(error, Error::NoTarget(names) if names == "c1, w1, y1, y0"));
     let config = LearningConfig::default().with_threshold(Some(f32::NAN));
     assert!(matches!(learn(&engine, &cases, &config).unwrap_err(), Error::Config { setting: "threshold", .. }));
     assert_eq!(Parameters::certain(&base).parameters.len(), 4);
+}
+
+#[test]
+fn an_open_case_is_no_contradiction() {
+    let two = || Domain::integers(0..=1).unwrap();
+    let base = RuleBase::builder()
+        .attribute(Attribute::new("a", two()).unwrap())
+        .attribute(Attribute::new("b", two()).unwrap())
+        .rule(Rule::equivalence("b is a").when(Condition::is("a", 1)).then(Condition::is("b", 1)))
+        .build()
+        .unwrap();
+    let engine = Engine::of(&base);
+    let inputs = ndarray::array![[1.0, 1.0], [1.0, 0.25]];
+    let targets = [Some(Target::value(1)), Some(Target::value(1))];
+    let cases = engine.cases().possibilities("a", &inputs).targets("b", targets).build().unwrap();
+    let found = &find_conflicts(&engine, &cases).unwrap()[0].conflicts;
+    let said: Vec<_> = found.iter().map(|conflict| (conflict.example, conflict.rule.as_deref())).collect();
+    assert_eq!(said, [(1, Some("b is a")), (0, None)]);
+}
+
+/// Every parameter that a rule states as a number stays, and the others are the lowest that come
+/// as close as any with it can: compared with every combination on a grid.
+#[test]
+fn fixed_parameters_are_kept_and_the_others_learned_beside_them() {
+    let three = || Domain::integers(0..=2).unwrap();
+    let rule = |name: &str, value: i64| {
+        Rule::equivalence(name).when(Condition::is("a", value)).then(Condition::one_of("b", [value, 2]))
+    };
+    let base = RuleBase::builder()
+        .attribute(Attribute::new("a", three()).unwrap())
+        .attribute(Attribute::new("b", three()).unwrap())
+        .rule(rule("zero", 0).s(0.5))
+        .rule(rule("one", 1).r(0.25))
+        .build()
+        .unwrap();
+    let engine = Engine::of(&base);
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let degree = |random: &mut ChaCha8Rng| (random.next_u32() % 5) as f32 / 4.0;
+    for _ in 0..60 {
+        let rows = |random: &mut ChaCha8Rng| ndarray::Array2::from_shape_fn((1, 3), |_| degree(random));
+        let (inputs, targets) = (rows(&mut random), rows(&mut random));
+        let target = Some(Target::Degrees(targets.row(0).to_vec()));
+        let cases = engine.cases().possibilities("a", &inputs).targets("b", [target]).build().unwrap();
+        let config = LearningConfig::default().with_keep_fixed(true);
+        let (learned, _) = learn(&engine, &cases, &config).unwrap();
+        let set = &learned.parameters["b"];
+        assert_eq!((set.s[0], set.r[1]), (0.5, 0.25));
+        let distance = |s: [f32; 2], r: [f32; 2]| {
+            let given = RuleSetParameters::new(s.to_vec(), r.to_vec());
+            let engine = engine.with_parameters(&Parameters { parameters: [("b".to_owned(), given)].into() }).unwrap();
+            let inferred = engine.infer_batch(&cases, &["b"]).unwrap();
+            let off = inferred.get("b").unwrap().iter().zip(&targets).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            off
+        };
+        let best = (0..17 * 17).map(|i| distance([0.5, (i % 17) as f32 / 16.0], [(i / 17) as f32 / 16.0, 0.25]));
+        let best = best.fold(f32::INFINITY, f32::min);
+        assert_eq!(distance([set.s[0], set.s[1]], [set.r[0], set.r[1]]), best, "{inputs} {targets} {set:?}");
+    }
+}
+
+#[test]
+fn rule_sets_without_targets_keep_their_parameters() {
+    let base = RuleBase::read("rulesets/mnist_addition.toml", &[]).unwrap();
+    let mut known = Parameters::certain(&base);
+    known.parameters.get_mut("c1").unwrap().s[3] = 0.25;
+    let engine = Engine::new(&base, &known).unwrap();
+    let sure = |digit: usize| (0..10).map(|i| f32::from(u8::from(i == digit))).collect::<Vec<f32>>();
+    let inputs = engine.cases().possibilities("a1", &sure(7)).possibilities("a2", &sure(5));
+    let cases = inputs.targets("y1", [Some(Target::Degrees((0..10).map(|y| if y == 2 { 1.0 } else { 0.5 }).collect()))]).build().unwrap();
+    let config = LearningConfig::default();
+    let (learned, report) = learn(&engine, &cases, &config).unwrap();
+    assert_eq!(report.unlearned, ["c1", "w1", "y0"]);
+    assert_eq!(report.rule_sets.iter().map(|set| set.attribute.as_str()).collect::<Vec<_>>(), ["y1"]);
+    assert_eq!(learned.parameters["c1"], engine.parameters().parameters["c1"]);
+    assert!(learned.parameters["y1"].s.iter().any(|&s| s > 0.0));
+    let streamed = learn_streamed(&engine, || [Ok::<_, Error>(cases.clone())], &config).unwrap().0;
+    assert_eq!(streamed, learned);
+    // A threshold that keeps nothing teaches nothing, and says so.
+    let strict = config.with_threshold(Some(1e-9));
+    let (kept, report) = learn(&engine, &cases, &strict).unwrap();
+    assert_eq!(kept, engine.parameters());
+    let warnings: Vec<String> = report.warnings().collect();
+    assert!(warnings[0].starts_with("y1: the threshold keeps 0 of 1 examples"), "{warnings:?}");
+    assert_eq!(learn_streamed(&engine, || [Ok::<_, Error>(cases.clone())], &strict).unwrap().0, kept);
+    assert_eq!(
+        learn(&engine, &cases.with_targets_of(&["c1"]).unwrap(), &config).unwrap_err().to_string(),
+        "no example has a target for c1, w1, y1, y0: expected at least one"
+    );
 }
 
 /// The same examples cut into shards.
@@ -287,7 +377,8 @@ proptest! {
         let found = &find_conflicts(&engine, &case.cases(&engine)).unwrap()[0];
         let distances: Row = case.examples.iter().map(|e| case.system(e).distances().into_iter().fold(0.0, f32::max)).collect();
         prop_assert_eq!(found.conflicts.len(), distances.iter().filter(|d| **d > 0.0).count());
-        prop_assert!(found.conflicts.is_sorted_by(|a, b| a.distance >= b.distance));
+        let order = |conflict: &Conflict| (conflict.rule.is_none(), -conflict.distance);
+        prop_assert!(found.conflicts.is_sorted_by(|a, b| order(a) <= order(b)));
         for conflict in &found.conflicts {
             prop_assert_eq!(conflict.distance, distances[conflict.example]);
         }
@@ -304,7 +395,9 @@ fn known_parameters_are_recovered() {
     let mut builder = RuleBase::builder().attribute(Attribute::new("b", Domain::integers(0..=3).unwrap()).unwrap());
     for (i, values) in [[1, 3], [2, 3]].into_iter().enumerate() {
         builder = builder.attribute(Attribute::new(format!("a{i}"), Domain::integers(0..=1).unwrap()).unwrap()).rule(
-            Rule::equivalence(format!("bit {i}")).when(Condition::is(format!("a{i}"), 1)).then(Condition::one_of("b", values)),
+            Rule::equivalence(format!("bit {i}"))
+                .when(Condition::is(format!("a{i}"), 1))
+                .then(Condition::one_of("b", values)),
         );
     }
     let engine = Engine::of(&builder.build().unwrap());
@@ -327,7 +420,8 @@ fn known_parameters_are_recovered() {
     let cases = inputs().targets("b", targets).build().unwrap();
     let (parameters, report) = learn(&engine, &cases, &LearningConfig::default()).unwrap();
     assert_eq!(report.rule_sets[0].chebyshev_distance, 0.0);
-    assert_eq!(parameters, truth);
+    assert_eq!(parameters, true_engine.parameters());
+    assert_eq!(parameters.parameters["b"].s, truth.parameters["b"].s);
 }
 
 #[test]
@@ -340,11 +434,24 @@ fn iris_rules_read_and_learn() {
     let [train, validation] = [train, validation].map(|part| pinesy::tasks::iris::cases(engine.base(), &part).unwrap());
     let search = ThresholdSearch::paper_low_data();
     let (parameters, report) =
-        search_thresholds(&engine, &train, &validation, 0.0, &search, |_| ControlFlow::Continue(())).unwrap();
+        search_thresholds(&engine, &train, &validation, &LearningConfig::default(), &search, |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(report.stop, SearchStop::Completed);
     assert_eq!(report.group_ends.keys().collect::<Vec<_>>(), report.thresholds.keys().collect::<Vec<_>>());
     assert!(report.group_ends.values().all(|end| matches!(end, GroupEnd::Patience | GroupEnd::EndOfGrid)));
-    let stopped = search_thresholds(&engine, &train, &validation, 0.0, &search, |_| ControlFlow::Break(())).unwrap().1;
+    let stopped =
+        search_thresholds(
+            &engine,
+            &train,
+            &validation,
+            &LearningConfig::default(),
+            &search,
+            |_| ControlFlow::Break(()),
+        )
+        .unwrap()
+        .1;
     assert_eq!((stopped.stop, stopped.trials.len()), (SearchStop::Interrupted, 1));
     assert_eq!(stopped.trials[0], report.trials[0]);
     assert!(report.accuracy >= 0.9, "{}", report.accuracy);
@@ -364,7 +471,8 @@ fn searches_are_checked() {
     let engine = Engine::of(&pinesy::tasks::iris::rules());
     let cases = pinesy::tasks::iris::cases(engine.base(), &flowers.iter().collect::<Vec<_>>()).unwrap();
     let error = |search: &ThresholdSearch| {
-        search_thresholds(&engine, &cases, &cases, 0.0, search, |_| ControlFlow::Continue(())).unwrap_err()
+        search_thresholds(&engine, &cases, &cases, &LearningConfig::default(), search, |_| ControlFlow::Continue(()))
+            .unwrap_err()
     };
     let mut search = ThresholdSearch::paper_normal();
     search.patience = 0;
@@ -457,8 +565,9 @@ fn cases_serve_every_equal_rule_base_and_no_other() {
     let one = cases.row(1);
     let config = LearningConfig::default();
     let settings = ThresholdSearch::paper_low_data();
-    let searched =
-        |engine: &Engine| search_thresholds(engine, &cases, &cases, 0.0, &settings, |_| ControlFlow::Continue(()));
+    let searched = |engine: &Engine| {
+        search_thresholds(engine, &cases, &cases, &LearningConfig::default(), &settings, |_| ControlFlow::Continue(()))
+    };
     let streamed = |engine: &Engine| learn_streamed(engine, || [Ok::<_, Error>(cases.clone())], &config);
     for other in [copying("copy", 0), copying("renamed", 1), Engine::of(&addition::rules(1).unwrap())] {
         let name = other.base().conclusion(&other.base().rule_sets()[0]).name();
@@ -670,7 +779,7 @@ fn searches_stop_where_their_observer_says() {
     search.patience = 3;
     let run = |stop_after: usize| {
         let mut seen = Vec::new();
-        let found = search_thresholds(&engine, &train, &validation, 0.0, &search, |trial| {
+        let found = search_thresholds(&engine, &train, &validation, &LearningConfig::default(), &search, |trial| {
             seen.push(trial.clone());
             if seen.len() < stop_after { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -5,15 +5,16 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressFinish};
 use serde::Serialize;
 
-use super::lines::{self, Inputs};
-use super::{Error, Reasoning, write_whole};
+use super::records::Records;
+use super::table::{Table, shown};
+use super::{Error, Reasoning, check_outputs, write_whole};
 use crate::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Value};
 
 /// Explain why an attribute has its value, or why not another.
 ///
-/// Input lines are as for `pinesy infer`. For each line and attribute: what is decided and how
+/// Records are as for `pinesy infer`. For each record and attribute: what is decided and how
 /// certainly, what the inputs were read as, the rules that hold every other value down, the chain
 /// from the strongest of these down to the inputs, and the least changes of a single degree that
 /// would alter the decision. With --value: why this value is no more possible than it is.
@@ -42,7 +43,10 @@ pub struct Explain {
     /// Where to write; - for standard output.
     #[arg(long, default_value = "-")]
     out: PathBuf,
-    /// Examples (JSON lines; - for standard input).
+    /// The most records on an HTML page.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    page_limit: usize,
+    /// Examples (JSON lines or .csv; - for standard input).
     examples: PathBuf,
 }
 
@@ -77,6 +81,7 @@ enum Why {
 
 impl Explain {
     pub fn run(self) -> Result<(), Error> {
+        check_outputs(&[Some(&self.out)], &[Some(&self.examples), Some(&self.reasoning.rules.rules)])?;
         let engine = self.reasoning.engine()?;
         if self.out != Path::new("-") {
             // Colours are for terminals.
@@ -93,15 +98,22 @@ impl Explain {
         let attributes = self.attributes(engine)?;
         let value = self.value(attributes[0])?;
         let mut page = Page::new("Why this answer");
-        let mut lines = lines::open(&self.examples)?;
+        let mut records = Records::open(&self.examples)?;
+        let (mut drawn, mut left_out) = (0, 0);
         // Answers on a terminal show by themselves how far it is.
-        let shown = self.out == Path::new("-") && std::io::stdout().is_terminal();
-        let spinner = if shown { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        let visible = self.out == Path::new("-") && std::io::stdout().is_terminal();
+        let spinner = if visible { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         let spinner = spinner.with_finish(ProgressFinish::AndClear);
-        while let Some((line, object)) = lines.next()? {
-            let mut inputs = Inputs::new(engine);
-            inputs.push(&object, &self.reasoning.form).map_err(|reason| lines.error(line, reason))?;
-            let explainer = Explainer::new(engine, &inputs.cases(engine).build()?)?.with_limit(self.limit);
+        while let Some(record) = records.next()? {
+            let line = record.line;
+            if self.format == Format::Html && drawn == self.page_limit {
+                left_out += 1;
+                continue;
+            }
+            drawn += 1;
+            let mut table = Table::of_inputs(engine, &self.reasoning.form);
+            table.push(record).map_err(|reason| records.error(line, reason))?;
+            let explainer = Explainer::new(engine, &table.finish()?.0)?.with_limit(self.limit);
             spinner.set_message(format!("line {line}"));
             spinner.tick();
             if self.format == Format::Html {
@@ -119,7 +131,12 @@ impl Explain {
                 self.write(&answer, out)?;
             }
         }
+        self.reasoning.form.note();
         if self.format == Format::Html {
+            if left_out > 0 {
+                page.left_out(left_out);
+                eprintln!("note: {left_out} records are not on the page (--page-limit {})", self.page_limit);
+            }
             writeln!(out, "{page}")?;
         }
         Ok(())
@@ -139,7 +156,7 @@ impl Explain {
     fn value(&self, attribute: &Attribute) -> Result<Option<Value>, Error> {
         let Some(text) = &self.value else { return Ok(None) };
         let domain = attribute.domain();
-        let shown = domain.values().iter().find(|value| value.to_string() == *text).cloned();
+        let shown = shown(attribute, text).cloned();
         let json = || serde_json::from_str(text).ok().filter(|value| domain.position(value).is_some());
         let unknown = || crate::explain::Error::UnknownValue {
             attribute: attribute.name().to_owned(),

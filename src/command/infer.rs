@@ -4,93 +4,122 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::lines::{self, Inputs};
+use super::records::{Fields, Records};
+use super::table::Table;
 use super::{Error, Reasoning};
 use crate::inference::{BatchInference, Engine};
-use crate::possibility::{Domain, Value, decide, possibility_outside};
+use crate::possibility::{Domain, Undecided, Value, decide, height, necessity, undecided};
 
 /// Infer the derived attributes of examples.
 ///
-/// Each input line maps every input attribute to an array in domain order:
-/// {"a1":[0.9,0.1],"a2":[…]}. Each output line maps every derived attribute to its possibilities
-/// in domain order, the decided value (null if ambiguous) and the necessity of that value.
+/// Each record maps every input attribute to what is known of it: a value ("yes", 4), a number, an
+/// interval {"from":6,"to":8}, a set {"in":["a","b"]}, an array of probabilities (with
+/// --possibility, of possibilities) in domain order, or null for unknown. Records are JSON lines,
+/// plain or {"inputs":{…},"targets":{…}}, or a .csv file with a header; gzip is read as it is.
+///
+/// Each output line maps every derived attribute to its possibilities in domain order, the decided
+/// value (null if there is none, with the reason: tie, conflict or unknown), its necessity, and
+/// the conflict: how far no value at all is possible.
 #[derive(Debug, Args)]
 pub struct Infer {
     #[command(flatten)]
     reasoning: Reasoning,
-    /// Examples (JSON lines; - for standard input).
+    /// Examples (JSON lines or .csv; - for standard input).
     examples: PathBuf,
 }
 
-/// Lines inferred together.
+/// Records inferred together.
 const CHUNK: usize = 4096;
 
 impl Infer {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
-        let mut lines = lines::open(&self.examples)?;
+        let form = &self.reasoning.form;
+        let mut records = Records::open(&self.examples)?;
         let mut out = BufWriter::new(stdout().lock());
-        let mut inputs = Inputs::new(&engine);
-        loop {
-            let next = lines.next();
-            if let Ok(Some((number, object))) = &next {
-                if let Err(reason) = inputs.push(object, &self.reasoning.form) {
-                    answer(&engine, inputs, &mut out)?;
-                    return Err(lines.error(*number, reason));
+        let mut table = Table::of_inputs(&engine, form);
+        let chunk = if records.may_pause() { 1 } else { CHUNK };
+        let result = loop {
+            match records.next() {
+                Ok(Some(record)) => {
+                    let line = record.line;
+                    if let Err(reason) = table.push(record) {
+                        break Err(records.error(line, reason));
+                    }
                 }
-                if inputs.len() < CHUNK {
-                    continue;
-                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
             }
-            answer(&engine, std::mem::replace(&mut inputs, Inputs::new(&engine)), &mut out)?;
-            if next?.is_none() {
-                return Ok(());
+            if table.len() == chunk {
+                answer(&engine, std::mem::replace(&mut table, Table::of_inputs(&engine, form)), &mut out)?;
             }
-        }
+        };
+        // What came before a bad record is answered.
+        answer(&engine, table, &mut out)?;
+        form.note();
+        result
     }
 }
 
 /// Writes one line for every example gathered.
-fn answer(engine: &Engine, inputs: Inputs, out: &mut impl Write) -> Result<(), Error> {
-    let examples = inputs.len();
-    let attributes: Vec<_> = engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)).collect();
+fn answer(engine: &Engine, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
+    let base = engine.base();
+    let attributes: Vec<_> = base.rule_sets().iter().map(|set| base.conclusion(set)).collect();
     let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
-    let inferred = engine.infer_batch(&inputs.cases(engine).build()?, &names)?;
-    for example in 0..examples {
-        let domains = attributes.iter().map(|attribute| (attribute.name(), attribute.domain())).collect();
-        serde_json::to_writer(&mut *out, &Answer { domains, inferred: &inferred, example })
-            .map_err(std::io::Error::from)?;
+    let (cases, kept, _) = table.finish()?;
+    let inferred = engine.infer_batch(&cases, &names)?;
+    let columns: Vec<Column> = attributes
+        .iter()
+        .map(|attribute| Column { name: attribute.name(), domain: attribute.domain(), inferred: &inferred })
+        .collect();
+    for (example, kept) in kept.iter().enumerate() {
+        serde_json::to_writer(&mut *out, &Answer { kept, columns: &columns, example }).map_err(std::io::Error::from)?;
         writeln!(out)?;
     }
     Ok(out.flush()?)
 }
 
+struct Column<'a> {
+    name: &'a str,
+    domain: &'a Domain,
+    inferred: &'a BatchInference,
+}
+
 /// One output line, its attributes in cascade order.
 struct Answer<'a> {
-    domains: Vec<(&'a str, &'a Domain)>,
-    inferred: &'a BatchInference,
+    kept: &'a Fields,
+    columns: &'a [Column<'a>],
     example: usize,
 }
 
 #[derive(serde::Serialize)]
 struct AttributeAnswer<'a> {
-    possibility: Vec<f32>,
+    possibility: &'a [f32],
     decision: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Undecided>,
     ambiguous: bool,
     necessity: Option<f32>,
+    conflict: f32,
 }
 
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.domains.len()))?;
-        for (name, domain) in &self.domains {
-            let possibility = self.inferred.get(name).expect("asked for").row(self.example).to_vec();
+        let mut map = serializer.serialize_map(Some(self.kept.len() + self.columns.len()))?;
+        for (name, value) in self.kept {
+            map.serialize_entry(name, value)?;
+        }
+        for Column { name, domain, inferred } in self.columns {
+            let row = inferred.get(name).expect("asked for");
+            let possibility = row.row(self.example).to_vec();
             let decided = decide(&possibility).position();
             let answer = AttributeAnswer {
                 decision: decided.map(|i| &domain.values()[i]),
+                reason: undecided(&possibility),
                 ambiguous: decided.is_none(),
-                necessity: decided.map(|i| 1.0 - possibility_outside(&possibility, &[i])),
-                possibility,
+                necessity: decided.map(|i| necessity(&possibility, &[i])),
+                conflict: 1.0 - height(&possibility),
+                possibility: &possibility,
             };
             map.serialize_entry(name, &answer)?;
         }

@@ -6,24 +6,36 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::lines::InputForm;
-use super::{Error, Rules, examples, write_whole};
+use super::{Error, Reasoning, check_outputs, table, write_whole};
 use crate::inference::{Cases, Engine, Parameters};
-use crate::learning::{LearningConfig, ThresholdSearch, find_conflicts, learn, score, search_thresholds};
+use crate::learning::{
+    LearningConfig, LearningReport, RuleSetConflicts, ThresholdSearch, find_conflicts, learn, score, search_thresholds,
+};
 
-/// Learn the parameters of all rules from examples.
+/// Learn the parameters s and r of rules from examples.
 ///
-/// Each line is {"inputs":{…},"targets":{"c1":[3,4],"w1":0}}: inputs as for `pinesy infer`, and
-/// for derived attributes the true value, or an array of possibilities in domain order. A rule
-/// set is learned from the examples that have a target for it. Prints a table of what was done.
+/// Records are as for `pinesy infer`, plain or {"inputs":{…},"targets":{"c1":[3,4],"w1":0}}. What
+/// they say of derived attributes is learned from: the true value, or an array of possibilities in
+/// domain order, or a set or an interval. A rule set is learned from the examples that have a
+/// target for it; rule sets without any keep their parameters (of --params, or of the rule file).
+/// Prints a table of what was done.
 #[derive(Debug, Args)]
 pub struct Learn {
     #[command(flatten)]
-    rules: Rules,
-    #[command(flatten)]
-    form: InputForm,
-    /// Keep only examples whose own Chebyshev distance is below this; `none` keeps all; `auto`
-    /// searches for the thresholds that do best on --validation.
+    reasoning: Reasoning,
+    /// Learn only the rules on these attributes, such as c1,w1; the others keep their parameters.
+    #[arg(long, value_name = "ATTRIBUTES", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Keep every s and r that the rule file gives as a number, and learn the others.
+    #[arg(long)]
+    keep_fixed: bool,
+    /// Fail, with nothing written, when the threshold keeps no example of a rule set, or under 1 %.
+    #[arg(long)]
+    strict: bool,
+    /// Keep only examples whose own Chebyshev distance is below this, and of those only the rows
+    /// whose distance among all examples is, too (so that 0.3 may give a lower ∇ than `none` with
+    /// the same examples); `none` keeps all; `auto` searches for the thresholds that do best on
+    /// --validation.
     #[arg(long, default_value = "none", allow_negative_numbers = true, value_parser = parse_threshold)]
     threshold: Threshold,
     /// Validation examples (JSON lines), for `--threshold auto` and to report the accuracy.
@@ -33,7 +45,7 @@ pub struct Learn {
     #[arg(long, value_enum, default_value_t = Paper::Normal)]
     paper: Paper,
     /// Where to write the examples that contradict the rules, worst first, and what each threshold
-    /// would keep (JSON lines, one a rule set). Examples are numbered from 0.
+    /// would keep (JSON lines, one a rule set), by the lines they stand in.
     #[arg(long, value_name = "C.jsonl")]
     conflicts: Option<PathBuf>,
     /// Degrees that differ by at most this share count as equal.
@@ -45,7 +57,7 @@ pub struct Learn {
     /// Where to write the report (JSON).
     #[arg(long, value_name = "R.json")]
     report: Option<PathBuf>,
-    /// Examples (JSON lines; - for standard input).
+    /// Examples (JSON lines or .csv; - for standard input).
     examples: PathBuf,
 }
 
@@ -74,12 +86,29 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
 
 impl Learn {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.rules.engine(None)?;
-        let examples = examples::read(&engine, &self.form, &self.examples)?;
-        let validation =
-            self.validation.as_deref().map(|path| examples::read(&engine, &self.form, path)).transpose()?;
+        if matches!(self.threshold, Threshold::Auto) && self.validation.is_none() {
+            return Err(Error::NoValidation);
+        }
+        let (rules, params) = (&self.reasoning.rules.rules, self.reasoning.params.as_deref());
+        check_outputs(
+            &[Some(&self.out), self.report.as_deref(), self.conflicts.as_deref()],
+            &[Some(&self.examples), self.validation.as_deref(), Some(rules)],
+        )?;
+        // Parameters may be learned on from where they stand, in the same file.
+        check_outputs(&[self.report.as_deref(), self.conflicts.as_deref()], &[params])?;
+        let engine = self.reasoning.engine()?;
+        let (mut examples, lines) = table::read(&engine, &self.reasoning.form, &self.examples)?;
+        let read = |path| table::read(&engine, &self.reasoning.form, path).map(|(cases, _)| cases);
+        let validation = self.validation.as_deref().map(read).transpose()?;
+        if !self.only.is_empty() {
+            let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
+            examples = examples.with_targets_of(&only)?;
+        }
+        let config = LearningConfig::default().with_tolerance(self.tolerance).with_keep_fixed(self.keep_fixed);
         let (parameters, report) = match self.threshold {
-            Threshold::Fixed(threshold) => self.learn(&engine, &examples, validation.as_ref(), threshold)?,
+            Threshold::Fixed(threshold) => {
+                self.learn(&engine, &examples, validation.as_ref(), &config.with_threshold(threshold))?
+            }
             Threshold::Auto => {
                 let validation = validation.as_ref().ok_or(Error::NoValidation)?;
                 let search = match self.paper {
@@ -89,7 +118,7 @@ impl Learn {
                 // A search may take a while; a spinner says how far it is, on a terminal only.
                 let spinner = ProgressBar::new_spinner();
                 let (parameters, report) =
-                    search_thresholds(&engine, &examples, validation, self.tolerance, &search, |trial| {
+                    search_thresholds(&engine, &examples, validation, &config, &search, |trial| {
                         let group = trial.group.as_deref().unwrap_or("all");
                         spinner.set_message(format!(
                             "threshold of {group}: validation accuracy {:.2} %",
@@ -99,15 +128,14 @@ impl Learn {
                         ControlFlow::Continue(())
                     })?;
                 spinner.finish_and_clear();
-                eprintln!("{report}");
+                self.tell(&report, &report.learning)?;
                 (parameters, serde_json::to_value(&report).map_err(std::io::Error::from)?)
             }
         };
         if let Some(path) = &self.conflicts {
-            let lines =
-                find_conflicts(&engine, &examples)?.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
-            let text = lines.map_err(std::io::Error::from)?.join("\n") + "\n";
-            write_text(path, &text)?;
+            let conflicts = find_conflicts(&engine, &examples)?;
+            let text: String = conflicts.iter().map(|set| format!("{}\n", by_line(set, &lines))).collect();
+            write_whole(path, text.as_bytes())?;
         }
         write_json(&self.out, &parameters)?;
         self.report.as_deref().map_or(Ok(()), |path| write_json(path, &report))
@@ -119,11 +147,10 @@ impl Learn {
         engine: &Engine,
         examples: &Cases,
         validation: Option<&Cases>,
-        threshold: Option<f32>,
+        config: &LearningConfig,
     ) -> Result<(Parameters, Json), Error> {
-        let config = LearningConfig::default().with_threshold(threshold).with_tolerance(self.tolerance);
-        let (parameters, report) = learn(engine, examples, &config)?;
-        eprintln!("{report}");
+        let (parameters, report) = learn(engine, examples, config)?;
+        self.tell(&report, &report)?;
         let mut json = serde_json::to_value(&report).map_err(std::io::Error::from)?;
         if let Some(validation) = validation {
             let accuracy = score(&engine.with_parameters(&parameters)?, validation)?;
@@ -132,16 +159,29 @@ impl Learn {
         }
         Ok((parameters, json))
     }
+
+    /// Prints what was done and what is doubtful in it.
+    fn tell(&self, report: &impl std::fmt::Display, learning: &LearningReport) -> Result<(), Error> {
+        eprintln!("{report}");
+        let mut doubtful = false;
+        for warning in learning.warnings() {
+            eprintln!("warning: {warning}");
+            doubtful = true;
+        }
+        if doubtful && self.strict { Err(Error::FewExamples) } else { Ok(()) }
+    }
+}
+
+/// The conflicts of a rule set, by the lines of the examples.
+fn by_line(set: &RuleSetConflicts, lines: &[usize]) -> Json {
+    let conflict = |conflict: &crate::learning::Conflict| serde_json::json!({"line": lines[conflict.example], "distance": conflict.distance, "rule": conflict.rule});
+    serde_json::json!({
+        "attribute": set.attribute,
+        "trade_off": set.trade_off,
+        "conflicts": set.conflicts.iter().map(conflict).collect::<Vec<_>>(),
+    })
 }
 
 fn write_json(path: &Path, content: &impl Serialize) -> Result<(), Error> {
-    write_text(path, &(serde_json::to_string_pretty(content).map_err(std::io::Error::from)? + "\n"))
-}
-
-/// `-` is standard output.
-fn write_text(path: &Path, text: &str) -> Result<(), Error> {
-    if path == Path::new("-") {
-        return Ok(std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?);
-    }
-    write_whole(path, text.as_bytes())
+    write_whole(path, (serde_json::to_string_pretty(content).map_err(std::io::Error::from)? + "\n").as_bytes())
 }

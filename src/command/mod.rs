@@ -1,14 +1,14 @@
 //! The command `pinesy`: one file a subcommand.
 
 mod check;
-mod examples;
 mod explain;
 mod infer;
 mod learn;
-mod lines;
+mod records;
 mod rules_report;
 mod solve;
 mod system_file;
+mod table;
 #[cfg(feature = "perception")]
 mod train;
 
@@ -22,12 +22,13 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::inference::{Engine, Parameters};
 use crate::rules::RuleBase;
-use crate::{inference, learning, possibility, relation, rules};
+use crate::{inference, learning, relation, rules, whole_file};
 
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
 ///
-/// Rule files are TOML; examples are JSON lines. `-` stands for standard input or output. Exit
-/// codes: 0 done, 1 something in the files is wrong, 2 something on the command line is wrong.
+/// Rule files are TOML; examples are JSON lines or CSV, the same for every subcommand. `-` stands
+/// for standard input or output. Exit codes: 0 done, 1 something in the files is wrong, 2
+/// something on the command line is wrong.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Command {
@@ -98,7 +99,7 @@ impl Rules {
         Ok(RuleBase::read(&self.rules, &settings)?)
     }
 
-    /// The engine with the parameters of a file, or with certain rules.
+    /// The engine with the parameters of a file, or with those that the rules state.
     fn engine(&self, parameters: Option<&Path>) -> Result<Engine, Error> {
         let base = self.read()?;
         let Some(path) = parameters else { return Ok(Engine::of(&base)) };
@@ -114,11 +115,12 @@ impl Rules {
 struct Reasoning {
     #[command(flatten)]
     rules: Rules,
-    /// Parameters of the rules, as written by `pinesy learn`. Default: every s and r is 0.
+    /// Parameters of the rules, as written by `pinesy learn`, in place of those that the rule file
+    /// states (s = 1 for `if`, s = 0 for `iff`, r = 0, unless given there).
     #[arg(long)]
     params: Option<PathBuf>,
     #[command(flatten)]
-    form: lines::InputForm,
+    form: table::Form,
 }
 
 impl Reasoning {
@@ -127,10 +129,28 @@ impl Reasoning {
     }
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all; `-` is standard output.
 fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
-    crate::whole_file::write(path, |w| w.write_all(content))
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
+    if path == Path::new("-") {
+        return Ok(std::io::Write::write_all(&mut std::io::stdout(), content)?);
+    }
+    whole_file::write(path, |w| w.write_all(content)).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Finds out before the work whether its results can be written, and that they replace none of
+/// what is read.
+fn check_outputs(outputs: &[Option<&Path>], inputs: &[Option<&Path>]) -> Result<(), Error> {
+    for output in outputs.iter().copied().flatten().filter(|path| *path != Path::new("-")) {
+        whole_file::check(output).map_err(|source| Error::Write { path: output.to_owned(), source })?;
+        if inputs.iter().copied().flatten().any(|input| whole_file::is_same(input, output)) {
+            return Err(Error::Overwrite(output.to_owned()));
+        }
+    }
+    let names: Vec<&Path> = outputs.iter().copied().flatten().collect();
+    match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        Some((_, twice)) => Err(Error::Overwrite(twice.to_path_buf())),
+        None => Ok(()),
+    }
 }
 
 /// Parses one of the variants of an enum by its name, and lists them in the help.
@@ -170,6 +190,12 @@ pub enum Error {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{}: cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    #[error("{}: is read as well: expected another file to write to", .0.display())]
+    Overwrite(PathBuf),
+    #[error("{0} warnings: expected none (--deny warnings)")]
+    Warnings(usize),
+    #[error("the threshold keeps too few examples: expected more (--strict)")]
+    FewExamples,
     #[error("standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("parameter file {}: {reason}", path.display())]
@@ -178,27 +204,52 @@ pub enum Error {
     Line { file: String, line: usize, reason: Box<LineError> },
 }
 
-/// What is wrong with one line of examples.
+impl Error {
+    /// 2 for what is wrong on the command line, 1 for all else.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::NoValidation | Self::Overwrite(_)) { 2 } else { 1 }
+    }
+}
+
+/// What is wrong with one record of examples.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)]
 pub enum LineError {
     #[error("{0}")]
+    Io(std::io::Error),
+    #[error("{0}")]
     Json(serde_json::Error),
+    #[error("{0}")]
+    Csv(csv::Error),
+    #[error("UTF-16 text: expected UTF-8 (iconv -f utf-16 -t utf-8 FILE)")]
+    Utf16,
+    #[error("a line of more than {limit} bytes: expected shorter ones")]
+    Long { limit: usize },
+    #[error("column '{0}' stands there twice: expected distinct names")]
+    Duplicate(String),
     #[error("expected {expected}")]
     Shape { expected: &'static str },
-    #[error("input attribute {0} is missing: expected an array in domain order")]
+    #[error("input attribute {0} is missing: expected what is known of it, or null; --missing unknown allows for it")]
     MissingInput(String),
     #[error("'{name}' is not an input attribute: expected one of {known}")]
     UnknownInput { name: String, known: String },
-    #[error("'{0}' is not a derived attribute: expected an attribute that rules conclude on")]
-    UnknownTarget(String),
-    #[error("{attribute}: {value} is outside the domain: expected one of {domain}, or an array of possibilities")]
-    TargetValue { attribute: String, value: String, domain: String },
-    #[error("{attribute}: {source}")]
-    Possibility { attribute: String, source: possibility::Error },
+    #[error("'{name}' is not a derived attribute: expected one of {known}")]
+    UnknownTarget { name: String, known: String },
+    #[error("'{name}' is no attribute: expected {known}; --keep {name} carries it to the output")]
+    UnknownField { name: String, known: String },
+    #[error("{attribute}: {given} is none of {domain}: expected one of these, {}, or null", forms(*number))]
+    Unclear { attribute: String, given: String, domain: String, number: bool },
+    #[error("{attribute}: the highest possibility is {height}: expected 1; --subnormal accepts less")]
+    Subnormal { attribute: String, height: f32 },
     #[error("{0}")]
-    Degrees(possibility::Error),
-    #[error("{0}: expected an array of numbers in domain order")]
-    Numbers(String),
+    Inference(inference::Error),
+}
+
+fn forms(number: bool) -> &'static str {
+    if number {
+        "a number, an interval {\"from\":…,\"to\":…}, a set {\"in\":[…]}, an array in domain order"
+    } else {
+        "a set {\"in\":[…]}, an array in domain order"
+    }
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Error, Reasoning, examples};
+use super::{Error, Reasoning, table};
 
 /// Count how often each rule held, decided, or blocked the right answer.
 ///
@@ -19,14 +19,14 @@ pub struct RulesReport {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Examples (JSON lines; - for standard input).
+    /// Examples (JSON lines or .csv; - for standard input).
     examples: PathBuf,
 }
 
 impl RulesReport {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
-        let examples = examples::read(&engine, &self.reasoning.form, &self.examples)?;
+        let (examples, _) = table::read(&engine, &self.reasoning.form, &self.examples)?;
         let report = crate::explain::rules_report(&engine, &examples)?;
         let mut out = stdout().lock();
         if self.json {

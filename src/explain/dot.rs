@@ -27,7 +27,7 @@ impl Explanation {
 }
 
 /// A string of the DOT language, where only quotes and backslashes are special.
-struct Quoted<T>(T);
+pub(super) struct Quoted<T>(pub T);
 
 impl<T: Display> Display for Quoted<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -8,16 +8,16 @@ use super::text::{Degree, alternatives};
 use super::{Explainer, Explanation, Reading};
 use crate::rules::Source;
 
-const WIDTH: usize = 152;
-const HEIGHT: usize = 60;
-const GAP: usize = 16;
-const FALL: usize = 44;
+pub(super) const WIDTH: usize = 152;
+pub(super) const HEIGHT: usize = 60;
+pub(super) const GAP: usize = 16;
+pub(super) const FALL: usize = 44;
 /// The most boxes beside each other that are not on the deciding path.
 const COMPANIONS: usize = 4;
 /// The most boxes beside each other in all.
 const ROW: usize = 8;
 /// The most letters of a line in a box.
-const LETTERS: usize = 19;
+pub(super) const LETTERS: usize = 19;
 
 /// An attribute in the drawing.
 struct Drawn {
@@ -95,7 +95,7 @@ pub(super) fn arrow_tips() -> Markup {
 }
 
 /// A box that stands for attributes there is no room for.
-fn more(count: usize, x: usize, y: usize) -> Markup {
+pub(super) fn more(count: usize, x: usize, y: usize) -> Markup {
     html! {
         g transform=(format!("translate({x} {y})")) {
             rect.ghost width=(WIDTH) height=(HEIGHT) rx="6" {}
@@ -219,7 +219,7 @@ fn ranks(
     ranks
 }
 
-fn shortened(text: &str, letters: usize) -> String {
+pub(super) fn shortened(text: &str, letters: usize) -> String {
     if text.chars().count() <= letters {
         return text.to_owned();
     }

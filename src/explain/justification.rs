@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Explainer, Explanation, Node, Origin, Reading, Subject};
-use crate::possibility::{Value, decide, height, necessity};
+use super::{Contradiction, Error, Explainer, Explanation, Node, Origin, Reading, Subject};
+use crate::possibility::{Undecided, Value, decide, height, necessity, undecided};
 use crate::rules::Source;
 
 /// Why a derived attribute has the value it has, or why that is ambiguous.
@@ -34,6 +34,10 @@ pub struct Justification {
     pub explanation: Explanation,
     /// If the decided value is not fully possible: why.
     pub doubt: Option<Explanation>,
+    /// Why no value is decided, if none is.
+    pub undecided: Option<Undecided>,
+    /// If no value is fully possible: the rules that contradict each other.
+    pub contradiction: Option<Contradiction>,
 }
 
 /// Values that the same rules hold down.
@@ -106,6 +110,8 @@ impl Explainer<'_> {
             more,
             explanation,
             doubt: (unique && possibility < 1.0).then(these),
+            undecided: undecided(&degrees),
+            contradiction: self.contradiction(self.name(attribute))?,
             decision,
         })
     }

@@ -8,8 +8,10 @@
 //!
 //! - [`Explainer::justify`]: why this value is decided, or why none is: sentences.
 //! - [`Explainer::explain`]: why a value is as possible as it is, or no more: a tree.
+//! - [`Explainer::contradiction`]: why no value is possible: the rules that contradict each other.
 //! - [`Explainer::changes`]: which single degree would have to change, and by how much.
 //! - [`Explainer::activations`]: which rules fired, as a table; [`rules_report`]: over a data set.
+//! - [`lint`]: what is doubtful in the rules themselves.
 //! - [`Explanation::dot`] and [`Page`]: the same as a graph, and as an HTML page.
 //!
 //! ```
@@ -34,11 +36,14 @@
 
 mod activation;
 mod change;
+mod contradiction;
 mod dot;
 mod explainer;
 #[cfg(feature = "pages")]
 mod graph;
 mod justification;
+mod lint;
+mod overview;
 #[cfg(feature = "pages")]
 mod page;
 mod report;
@@ -47,9 +52,12 @@ mod tree;
 
 pub use activation::{Activation, Activations};
 pub use change::{Change, Flip, Leaf, Symbol};
+pub use contradiction::{Allowed, Contradicting, Contradiction};
 pub use dot::Dot;
 pub use explainer::{Explainer, Reading};
 pub use justification::{Competitors, Justification};
+pub use lint::{Warning, WarningKind, lint};
+pub use overview::Overview;
 #[cfg(feature = "pages")]
 pub use page::{Page, Pictures, Question};
 pub use report::{RuleUse, RulesReport, rules_report};

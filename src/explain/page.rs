@@ -38,6 +38,7 @@ use crate::whole_file;
 pub struct Page {
     title: String,
     examples: Vec<Markup>,
+    left_out: usize,
 }
 
 /// Grey images of inputs, 0 black to 255 white, in rows.
@@ -72,7 +73,12 @@ const READINGS: usize = 8;
 impl Page {
     /// A page without examples yet.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), examples: Vec::new() }
+        Self { title: title.into(), examples: Vec::new(), left_out: 0 }
+    }
+
+    /// Says at the end that so many examples are not on the page.
+    pub fn left_out(&mut self, examples: usize) {
+        self.left_out = examples;
     }
 
     /// Adds an example with answers to questions about it.
@@ -132,7 +138,13 @@ impl Display for Page {
                     title { (self.title) }
                     style { (PreEscaped(STYLE)) }
                 }
-                body { (arrow_tips()) main { @for example in &self.examples { (example) } } }
+                body {
+                    (arrow_tips())
+                    main {
+                        @for example in &self.examples { (example) }
+                        @if self.left_out > 0 { p.note { (self.left_out) " more examples are not on this page." } }
+                    }
+                }
             }
         };
         f.write_str(&page.into_string())
@@ -322,7 +334,7 @@ fn bars(explainer: &Explainer<'_>, reading: &Reading) -> Markup {
     }
 }
 
-const STYLE: &str = "\
+pub(super) const STYLE: &str = "\
 :root{--ink:#1e293b;--faint:#64748b;--line:#cbd5e1;--mark:#c2410c;--wash:#fff7ed}
 *{box-sizing:border-box}
 body{margin:0;background:#f8fafc;color:var(--ink);font:16px/1.5 system-ui,sans-serif}

@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Change, DecidingRule, Explanation, Justification, Leaf, Node, Origin, Reading, Subject, Symbol};
-use crate::possibility::Value;
+use super::{
+    Allowed, Change, Contradiction, DecidingRule, Explanation, Justification, Leaf, Node, Origin, Reading, Subject,
+    Symbol,
+};
+use crate::possibility::{Undecided, Value};
 
 /// Writes with colours in the alternate form, plainly otherwise.
 struct Palette {
@@ -173,6 +176,29 @@ impl Display for Change {
     }
 }
 
+/// One clause: the rules and what each leaves.
+impl Display for Contradiction {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let p = Palette::of(f);
+        write!(f, "no value of {} is possible", p.value(&self.attribute))?;
+        if self.height > 0.0 {
+            write!(f, " to more than {}", p.degree(self.height))?;
+        }
+        for (i, rule) in self.rules.iter().enumerate() {
+            write!(f, "{} {} ", if i == 0 { ":" } else { "," }, p.rule(&rule.rule))?;
+            match rule.side {
+                Some(Allowed::Conclusion) => write!(f, "holds and allows only {}", rule.conclusion)?,
+                Some(Allowed::Opposite) => write!(f, "does not hold and excludes {}", rule.conclusion)?,
+                None => write!(f, "neither holds nor fails")?,
+            }
+        }
+        if !self.sources.is_empty() {
+            write!(f, "; it starts with {}, of which no value is fully possible", self.sources.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
 impl Display for Reading {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let p = Palette::of(f);
@@ -203,6 +229,13 @@ impl Justification {
             [value] => {
                 let value = p.value(format_args!("{attribute} = {value}"));
                 format!("{value} is the most possible value, but only to degree {}", p.degree(*possibility))
+            }
+            _ if self.undecided == Some(Undecided::Unknown) => {
+                format!("{} is unknown, since every value is fully possible", p.value(attribute))
+            }
+            _ if self.undecided == Some(Undecided::Conflict) => {
+                let degree = p.degree(*possibility);
+                format!("{} is in conflict, all its values possible to degree {degree}", p.value(attribute))
             }
             several => {
                 let values = p.value(listed(names(several, 0), "and"));
@@ -241,8 +274,13 @@ impl Display for Justification {
             write!(f, ", and {} more inputs", self.readings.len() - READINGS)?;
         }
         f.write_str(".")?;
+        if let Some(contradiction) = &self.contradiction {
+            let text = if f.alternate() { format!("{contradiction:#}") } else { contradiction.to_string() };
+            write!(f, "\n  Why: {text}.")?;
+        }
         if self.competitors.is_empty() && self.more == 0 {
-            return f.write_str(" It has no other value.");
+            let alone = self.undecided.is_none() || self.decision.len() == 1;
+            return f.write_str(if alone { " It has no other value." } else { "" });
         }
         let (possible, impossible): (Vec<_>, Vec<_>) = self.competitors.iter().partition(|group| group.degree > 0.0);
         for group in possible.iter().take(GROUPS) {

@@ -4,8 +4,8 @@ use ndarray::{Array2, ArrayBase, ArrayView, ArrayView2, Axis, Data, Ix1, Ix2, s}
 
 use super::input::position;
 use super::{Error, Input, Target};
-use crate::possibility::{Attribute, Transform, check_degrees, decide};
 use crate::possibility;
+use crate::possibility::{Attribute, Transform, check_degrees, decide};
 use crate::program::{LANES, Lane, Partition, Wide};
 use crate::rules::{RuleBase, Source, list_names};
 
@@ -177,6 +177,21 @@ impl Cases {
     /// If there is no such case.
     pub fn row(&self, case: usize) -> Self {
         self.slice(case..case + 1)
+    }
+
+    /// The same cases with targets of some attributes only.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDerived`].
+    pub fn with_targets_of(mut self, attributes: &[&str]) -> Result<Self, Error> {
+        let wanted =
+            attributes.iter().map(|name| Ok(derived(&self.base, name)?.0)).collect::<Result<Vec<_>, Error>>()?;
+        for (set, targets) in self.targets.iter_mut().enumerate() {
+            if !wanted.contains(&set) {
+                *targets = Targets::default();
+            }
+        }
+        Ok(self)
     }
 
     /// Checks that the cases are for these rules.

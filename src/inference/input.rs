@@ -78,7 +78,7 @@ impl Input {
                     }
                 }
                 if inputs.is_empty() {
-                    return Err(Error::NoTerm { attribute: name.to_owned(), given: "an empty set".to_owned() });
+                    return Err(no_term(attribute, "an empty set".to_owned()));
                 }
                 Ok(highest)
             }
@@ -106,6 +106,19 @@ pub(super) fn position(attribute: &Attribute, value: &Value) -> Result<usize, Er
     })
 }
 
+fn no_term(attribute: &Attribute, given: String) -> Error {
+    let domain = match attribute.terms() {
+        None => attribute.domain().to_string(),
+        Some(terms) => {
+            let corners = || terms.trapezoids().iter().map(|trapezoid| trapezoid.corners());
+            let low = corners().fold(f32::INFINITY, |low, corners| low.min(corners[0]));
+            let high = corners().fold(f32::NEG_INFINITY, |high, corners| high.max(corners[3]));
+            format!("{low} to {high}, where its terms are")
+        }
+    };
+    Error::NoTerm { attribute: attribute.name().to_owned(), given, domain }
+}
+
 /// How possible each value is for a number in a range.
 fn between(attribute: &Attribute, from: f32, to: f32) -> Result<Vec<f32>, Error> {
     let name = || attribute.name().to_owned();
@@ -126,7 +139,7 @@ fn between(attribute: &Attribute, from: f32, to: f32) -> Result<Vec<f32>, Error>
     if degrees.iter().all(|&degree| degree == 0.0) {
         let unit = attribute.terms().and_then(|terms| terms.unit()).map_or(String::new(), |unit| format!(" {unit}"));
         let given = if from == to { format!("{from}{unit}") } else { format!("{from} to {to}{unit}") };
-        return Err(Error::NoTerm { attribute: name(), given });
+        return Err(no_term(attribute, given));
     }
     Ok(degrees)
 }

@@ -115,12 +115,14 @@ pub enum Error {
         domain: String,
     },
     /// A number, or a set, that none of an attribute's values covers.
-    #[error("{attribute}: {given} belongs to none of its values: expected something that they cover")]
+    #[error("{attribute}: {given} is outside the domain: expected something in {domain}")]
     NoTerm {
         /// The attribute.
         attribute: String,
         /// What was given.
         given: String,
+        /// The attribute's domain.
+        domain: String,
     },
     /// An interval whose ends are no numbers or the wrong way round.
     #[error("{attribute}: an interval from {from} to {to}: expected two numbers, the lower one first")]

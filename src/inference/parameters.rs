@@ -73,7 +73,8 @@ impl RuleSetParameters {
         let gone: Vec<&str> = self.rules.iter().map(String::as_str).filter(|name| given.contains_key(name)).collect();
         let changes = [("no longer there", gone), ("new, without parameters", missing)];
         let said = changes.into_iter().filter(|(_, names)| !names.is_empty());
-        let said: Vec<String> = said.map(|(what, names)| format!("{what}: {}", list_names(names.into_iter()))).collect();
+        let said: Vec<String> =
+            said.map(|(what, names)| format!("{what}: {}", list_names(names.into_iter()))).collect();
         if !said.is_empty() {
             return Err(moved(said.join("; ")));
         }

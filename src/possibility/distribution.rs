@@ -1,4 +1,4 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Attribute, Error, Value};
 
@@ -19,7 +19,7 @@ pub enum Decision {
 }
 
 /// Why no value is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Undecided {
     /// Several values, but not all, are equally and most possible.

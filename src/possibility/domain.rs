@@ -167,7 +167,7 @@ impl fmt::Display for Domain {
             values.iter().map(|v| if let Value::Integer(i) = v { Some(*i) } else { None }).collect();
         if let Some(numbers) = numbers
             && numbers.len() > 2
-            && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1)
+            && numbers.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]))
         {
             return write!(f, "{}..{}", numbers[0], numbers[numbers.len() - 1]);
         }

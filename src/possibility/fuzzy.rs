@@ -170,7 +170,8 @@ impl Terms {
         points.extend(crossings);
         let cores = |corner: usize| self.trapezoids.iter().map(move |trapezoid| trapezoid.corners()[corner]);
         let (low, high) = (cores(1).fold(f32::INFINITY, f32::min), cores(2).fold(f32::NEG_INFINITY, f32::max));
-        let height = |x: f32| self.trapezoids.iter().fold(0.0, |height: f32, trapezoid| height.max(trapezoid.degree(x)));
+        let height =
+            |x: f32| self.trapezoids.iter().fold(0.0, |height: f32, trapezoid| height.max(trapezoid.degree(x)));
         let inside = points.into_iter().filter(|x| (low..=high).contains(x)).map(|x| (x, height(x)));
         inside.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0.0, 1.0))
     }

@@ -83,7 +83,9 @@ pub enum Error {
         domain: String,
     },
     /// Corners of a fuzzy set that are out of order.
-    #[error("corners {0:?}: expected numbers that rise from left to right, infinite in pairs only ([-inf, -inf, 3, 6])")]
+    #[error(
+        "corners {0:?}: expected numbers that rise from left to right, infinite in pairs only ([-inf, -inf, 3, 6])"
+    )]
     Trapezoid([f32; 4]),
     /// Terms that do not make up the domain they come with.
     #[error("{0}: its domain is not the names of its terms: expected these, in order")]

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use siphasher::sip128::SipHasher13;
 
-use super::error::list_names;
 use super::condition::Stated;
+use super::error::list_names;
 use super::{Condition, Error, ErrorKind, Fingerprint, Place, Rule, RuleText, Subset};
 use crate::possibility::Attribute;
 
@@ -179,7 +179,7 @@ impl RuleBase {
         self.0.attribute_places.get(attribute).copied()
     }
 
-    /// The sections of the file of which their `for` and `where` left nothing.
+    /// The sections of the file of which their `where` kept nothing.
     pub fn empty_sections(&self) -> &[Place] {
         &self.0.empty_sections
     }

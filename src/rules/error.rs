@@ -81,7 +81,11 @@ pub enum ErrorKind {
         domain: String,
     },
     /// A proposition about several attributes, or about none.
-    #[error("'{text}' is about {}: expected a condition on exactly one attribute{}", count(names), quote_or_split(names, unknown))]
+    #[error(
+        "'{text}' is about {}: expected a condition on exactly one attribute{}",
+        count(names),
+        quote_or_split(names, unknown)
+    )]
     AttributeCount {
         /// The proposition.
         text: String,
@@ -128,7 +132,9 @@ pub enum ErrorKind {
         expected: &'static str,
     },
     /// A rule with none or two premises.
-    #[error("a rule with {found}: expected one of them, `if` (nothing is said where the premise is false) or `iff` (the conclusion is then impossible)")]
+    #[error(
+        "a rule with {found}: expected one of them, `if` (nothing is said where the premise is false) or `iff` (the conclusion is then impossible)"
+    )]
     OnePremise {
         /// What it has.
         found: &'static str,
@@ -150,7 +156,9 @@ pub enum ErrorKind {
         degree: f32,
     },
     /// Rules that conclude on what they start from.
-    #[error("the rules form a cycle: {path}, closed by rule '{rule}': expected attributes that do not depend on themselves")]
+    #[error(
+        "the rules form a cycle: {path}, closed by rule '{rule}': expected attributes that do not depend on themselves"
+    )]
     Cycle {
         /// The attributes, from premise to conclusion.
         path: String,

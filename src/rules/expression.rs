@@ -167,7 +167,9 @@ fn cure(text: &str) -> Option<&'static str> {
     } else if rest.contains('=') {
         Some("'=' compares nothing: write == for \"is\" and != for \"is not\"")
     } else if words.iter().any(|word| word.eq_ignore_ascii_case("and")) {
-        Some("'and' is written && within a condition on one attribute; conditions on several make a list: if = [\"…\", \"…\"]")
+        Some(
+            "'and' is written && within a condition on one attribute; conditions on several make a list: if = [\"…\", \"…\"]",
+        )
     } else if words.iter().any(|word| word.eq_ignore_ascii_case("or")) {
         Some("'or' is written || within a condition on one attribute; for several attributes write several rules")
     } else if words.iter().any(|word| word.eq_ignore_ascii_case("not")) {

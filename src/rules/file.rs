@@ -227,6 +227,7 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Erro
         attribute_starts: Vec::new(),
         rule_starts: Vec::new(),
         empty_sections: Vec::new(),
+        rejected: 0,
         subsets: HashMap::new(),
     };
     loader.parameters(&file.parameters, given)?;
@@ -307,8 +308,10 @@ struct Loader<'a> {
     attributes: HashMap<String, Attribute>,
     attribute_starts: Vec<usize>,
     rule_starts: Vec<usize>,
-    /// Sections of which their `for` and `where` left nothing.
+    /// Sections of which their `where` kept nothing.
     empty_sections: Vec<Place>,
+    /// Repetitions that a `where` did not let through.
+    rejected: usize,
     /// Which values a predicate holds for depends on its place in the file, the domain and the
     /// index variables it uses, not on the attribute: most instances share their subset.
     subsets: HashMap<(ConditionNumber, *const Value, Vec<Value>), Subset>,
@@ -398,6 +401,7 @@ impl Loader<'_> {
             && *at_depth == depth
             && !filter.truth(&self.scope).map_err(|e| self.source.error(*offset, e))?
         {
+            self.rejected += 1;
             return Ok(());
         }
         let Some(one) = repetition.loops.get(depth) else { return act(self) };
@@ -430,7 +434,7 @@ impl Loader<'_> {
         let start = spec.name.span().start;
         let name = Template::compile(spec.name.get_ref()).map_err(|f| self.source.inside(start, f))?;
         let values = ValuesSpec::of(spec, self.source)?;
-        let known = self.attribute_starts.len();
+        let (known, rejected) = (self.attribute_starts.len(), self.rejected);
         self.repeat(&repetition, 0, &mut |loader| {
             let source = loader.source;
             let at = |e: Error| source.error(start, e);
@@ -459,7 +463,7 @@ impl Loader<'_> {
             loader.builder.push_attribute(attribute);
             Ok(())
         })?;
-        self.note_if_empty(known == self.attribute_starts.len(), start);
+        self.note_if_empty(known == self.attribute_starts.len() && rejected < self.rejected, start);
         Ok(())
     }
 
@@ -551,7 +555,7 @@ impl Loader<'_> {
             let error = stated.check(spec.name.as_ref().map_or(spec.then.get_ref(), |name| name.get_ref()));
             return Err(self.source.error(given.span().start, error.expect_err("outside its range")));
         }
-        let (rule_place, known) = (self.source.place(start), self.rule_starts.len());
+        let (rule_place, known, rejected) = (self.source.place(start), self.rule_starts.len(), self.rejected);
         self.repeat(&repetition, 0, &mut |loader| {
             if loader.rule_starts.len() == INSTANCE_LIMIT {
                 return Err(loader
@@ -578,7 +582,7 @@ impl Loader<'_> {
             loader.builder.push_rule(rule, rule_place);
             Ok(())
         })?;
-        self.note_if_empty(known == self.rule_starts.len(), start);
+        self.note_if_empty(known == self.rule_starts.len() && rejected < self.rejected, start);
         Ok(())
     }
 

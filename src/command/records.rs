@@ -1,0 +1,208 @@
+//! Records: the lines of a file of examples, from JSON lines or CSV, gzip or plain.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, stdin};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value as Json};
+
+use super::{Error, LineError};
+
+/// What one record says, by name.
+pub type Fields = Map<String, Json>;
+
+/// The longest line.
+const LINE_LIMIT: usize = 256 << 20;
+
+/// One record and the line it stands in, counted from 1.
+pub struct Record {
+    pub line: usize,
+    pub fields: Fields,
+}
+
+/// The records of a file; empty lines are passed over.
+pub struct Records {
+    file: String,
+    rows: Rows,
+    line: usize,
+    /// Whether the file may pause (a pipe or a terminal), so that what is known should be said.
+    live: bool,
+}
+
+enum Rows {
+    Json(Box<dyn BufRead>),
+    Csv { reader: Box<csv::Reader<Box<dyn BufRead>>>, names: csv::StringRecord },
+}
+
+impl Records {
+    /// Opens a file; `-` is standard input. A name that ends in `.csv` (or `.csv.gz`) is CSV with a
+    /// header, all else JSON lines; gzip is recognised by its first bytes.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let is_input = path == Path::new("-");
+        let file = if is_input { "standard input".to_owned() } else { path.display().to_string() };
+        let failed = |source| Error::Read { path: file.clone().into(), source };
+        let (plain, live): (Box<dyn Read>, bool) = if is_input {
+            (Box::new(stdin()), true)
+        } else {
+            let opened = File::open(path).map_err(failed)?;
+            let live = !opened.metadata().is_ok_and(|metadata| metadata.is_file());
+            (Box::new(opened), live)
+        };
+        let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 18, plain));
+        let start = reader.fill_buf().map_err(failed)?;
+        if start.starts_with(&[0x1f, 0x8b]) {
+            reader = Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)));
+        }
+        let start = reader.fill_buf().map_err(failed)?;
+        let wrong = |reason| Error::Line { file: file.clone(), line: 1, reason: Box::new(reason) };
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || start.get(1) == Some(&0) {
+            return Err(wrong(LineError::Utf16));
+        }
+        if start.starts_with(b"\xef\xbb\xbf") {
+            reader.consume(3);
+        }
+        let name = path.to_string_lossy().to_lowercase();
+        let rows = if name.ends_with(".csv") || name.ends_with(".csv.gz") {
+            let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(reader);
+            let names = reader.headers().map_err(|e| wrong(LineError::Csv(e)))?.clone();
+            if let Some(twice) = names.iter().enumerate().find(|(i, name)| names.iter().take(*i).any(|n| n == *name)) {
+                return Err(wrong(LineError::Duplicate(twice.1.to_owned())));
+            }
+            Rows::Csv { reader: Box::new(reader), names }
+        } else {
+            Rows::Json(reader)
+        };
+        Ok(Self { file, rows, line: 0, live })
+    }
+
+    /// Whether the next record may be long in coming.
+    pub fn may_pause(&mut self) -> bool {
+        self.live
+    }
+
+    /// The next record.
+    pub fn next(&mut self) -> Result<Option<Record>, Error> {
+        let found = match &mut self.rows {
+            Rows::Json(reader) => next_object(reader, &mut self.line),
+            Rows::Csv { reader, names } => next_row(reader, names, &mut self.line),
+        };
+        found.map_err(|reason| match reason {
+            LineError::Io(source) => Error::Read { path: self.file.clone().into(), source },
+            reason => self.error(self.line, reason),
+        })
+    }
+
+    pub fn error(&self, line: usize, reason: LineError) -> Error {
+        Error::Line { file: self.file.clone(), line, reason: Box::new(reason) }
+    }
+}
+
+fn next_object(reader: &mut dyn BufRead, line: &mut usize) -> Result<Option<Record>, LineError> {
+    loop {
+        *line += 1;
+        let mut text = Vec::new();
+        let read = (&mut *reader).take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut text).map_err(LineError::Io)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if read > LINE_LIMIT {
+            return Err(LineError::Long { limit: LINE_LIMIT });
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        return match serde_json::from_slice(&text) {
+            Ok(Unique(Json::Object(fields))) => Ok(Some(Record { line: *line, fields })),
+            Ok(_) => Err(LineError::Shape { expected: "a JSON object" }),
+            Err(e) => Err(LineError::Json(e)),
+        };
+    }
+}
+
+/// A field of a table says what a JSON text would; in brackets or braces it is JSON.
+fn next_row(
+    reader: &mut csv::Reader<Box<dyn BufRead>>,
+    names: &csv::StringRecord,
+    line: &mut usize,
+) -> Result<Option<Record>, LineError> {
+    let mut row = csv::StringRecord::new();
+    let read = reader.read_record(&mut row);
+    *line = row.position().map_or(*line + 1, |position| position.line() as usize);
+    if !read.map_err(LineError::Csv)? {
+        return Ok(None);
+    }
+    let mut fields = Fields::new();
+    for (name, field) in names.iter().zip(&row) {
+        let json = match field.chars().next() {
+            None => Json::Null,
+            Some('[' | '{') => serde_json::from_str::<Unique>(field).map_err(LineError::Json)?.0,
+            Some(_) => Json::String(field.to_owned()),
+        };
+        fields.insert(name.to_owned(), json);
+    }
+    Ok(Some(Record { line: *line, fields }))
+}
+
+/// JSON of which no object has the same key twice.
+struct Unique(Json);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Unique, E> {
+                Ok(Unique(value.into()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Unique, E> {
+                Ok(Unique(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Unique, E> {
+                Ok(Unique(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Unique, E> {
+                Ok(Unique(value.into()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Unique, E> {
+                Ok(Unique(value.into()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Unique, E> {
+                Ok(Unique(Json::Null))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Unique, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Unique(value)) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(Unique(values.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+                let mut fields = Fields::new();
+                while let Some((name, Unique(value))) = map.next_entry::<String, Unique>()? {
+                    if fields.contains_key(&name) {
+                        let message = format!("'{name}' is given twice: expected once");
+                        return Err(serde::de::Error::custom(message));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Unique(fields.into()))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}

@@ -1,0 +1,302 @@
+//! From records to a table of cases.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use ndarray::Array2;
+use serde_json::Value as Json;
+
+use super::records::{Fields, Record, Records};
+use super::{Error, LineError, one_of};
+use crate::inference::{Cases, Engine, Input, Target};
+use crate::possibility::{Attribute, Transform, Value, height};
+use crate::rules::list_names;
+
+/// How records are to be understood.
+#[derive(Debug, Args)]
+pub struct Form {
+    /// How arrays of probabilities become possibilities.
+    #[arg(long, default_value_t, value_parser = one_of::<Transform>())]
+    transform: Transform,
+    /// Arrays are possibilities already; do not transform them.
+    #[arg(long, conflicts_with = "transform")]
+    possibility: bool,
+    /// Accept possibilities of which none is 1 (what they leave out is conflict).
+    #[arg(long, requires = "possibility")]
+    subnormal: bool,
+    /// What an input that a record does not mention means.
+    #[arg(long, value_enum, default_value_t = Missing::Error)]
+    missing: Missing,
+    /// Other fields of the records that go through to the output, such as an id; may be repeated.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    keep: Vec<String>,
+    /// Probabilities that were normalised, for the note.
+    #[arg(skip)]
+    normalised: Cell<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Missing {
+    /// The record is wrong.
+    Error,
+    /// Nothing is known of the input.
+    Unknown,
+}
+
+/// How far a sum of probabilities may be from 1 to be set right.
+const SUM_SLACK: f64 = 0.01;
+
+impl Form {
+    /// What a field says of an attribute.
+    fn input(&self, attribute: &Attribute, field: &Json) -> Result<Input, LineError> {
+        self.parse(attribute, field, true)
+    }
+
+    fn parse(&self, attribute: &Attribute, field: &Json, set: bool) -> Result<Input, LineError> {
+        let unclear = || LineError::Unclear {
+            attribute: attribute.name().to_owned(),
+            given: shortened(field),
+            domain: attribute.domain().to_string(),
+            number: attribute.terms().is_some(),
+        };
+        match field {
+            Json::Null => Ok(Input::Unknown),
+            Json::String(text) if text.trim().is_empty() => Ok(Input::Unknown),
+            Json::String(text) => self.text(attribute, text.trim()).ok_or_else(unclear),
+            Json::Number(number) => self.text(attribute, &number.to_string()).ok_or_else(unclear),
+            Json::Bool(truth) => self.text(attribute, &truth.to_string()).ok_or_else(unclear),
+            Json::Array(_) => {
+                let value = serde_json::from_value::<Value>(field.clone()).ok();
+                if let Some(value) = value.filter(|value| attribute.domain().position(value).is_some()) {
+                    return Ok(Input::Value(value));
+                }
+                self.degrees(attribute, &numbers(field).ok_or_else(unclear)?)
+            }
+            Json::Object(fields) => {
+                let known = |names: &[&str]| fields.keys().all(|name| names.contains(&name.as_str()));
+                let end = |name: &str, open: f32| match fields.get(name) {
+                    None | Some(Json::Null) => Some(open),
+                    Some(end) => end.as_f64().map(|end| end as f32),
+                };
+                match fields.get("in") {
+                    Some(Json::Array(members)) if set && known(&["in"]) => {
+                        let members = members.iter().map(|member| self.parse(attribute, member, false));
+                        Ok(Input::OneOf(members.collect::<Result<_, _>>()?))
+                    }
+                    None if !fields.is_empty() && known(&["from", "to"]) => {
+                        let ends = end("from", f32::NEG_INFINITY).zip(end("to", f32::INFINITY));
+                        ends.map(|(from, to)| Input::Interval { from, to }).ok_or_else(unclear)
+                    }
+                    _ => Err(unclear()),
+                }
+            }
+        }
+    }
+
+    /// A value as it is shown, or a number.
+    fn text(&self, attribute: &Attribute, text: &str) -> Option<Input> {
+        if let Some(value) = shown(attribute, text) {
+            return Some(Input::Value(value.clone()));
+        }
+        let number: f32 = text.parse().ok().filter(|number: &f32| number.is_finite())?;
+        let whole = || attribute.domain().values().iter().all(|value| matches!(value, Value::Integer(_)));
+        (attribute.terms().is_some() || (whole() && number.fract() == 0.0)).then_some(Input::Number(number))
+    }
+
+    fn degrees(&self, attribute: &Attribute, numbers: &[f64]) -> Result<Input, LineError> {
+        let degrees: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
+        if self.possibility {
+            // Too many or too few are an error of their own.
+            if !self.subnormal && degrees.len() == attribute.domain().len() && height(&degrees) < 1.0 {
+                return Err(LineError::Subnormal { attribute: attribute.name().to_owned(), height: height(&degrees) });
+            }
+            return Ok(Input::Possibilities(degrees));
+        }
+        let sum: f64 = numbers.iter().sum();
+        if (1e-3..=SUM_SLACK * 1.000_001).contains(&(sum - 1.0).abs()) {
+            self.normalised.set(self.normalised.get() + 1);
+            let normal = numbers.iter().map(|&number| (number / sum) as f32).collect();
+            return Ok(Input::Probabilities(normal, self.transform));
+        }
+        Ok(Input::Probabilities(degrees, self.transform))
+    }
+
+    /// What a field says of a derived attribute: a value is a crisp target, all else degrees.
+    fn target(&self, attribute: &Attribute, field: &Json) -> Result<Option<Target>, LineError> {
+        if let (Json::Array(_), Some(numbers)) = (field, numbers(field)) {
+            let value = serde_json::from_value::<Value>(field.clone()).ok();
+            if value.is_none_or(|value| attribute.domain().position(&value).is_none()) {
+                // Targets are possibilities, whatever the inputs are.
+                let degrees = Input::Possibilities(numbers.into_iter().map(|number| number as f32).collect());
+                return Ok(Some(Target::Degrees(degrees.degrees(attribute).map_err(LineError::Inference)?)));
+            }
+        }
+        Ok(match self.input(attribute, field)? {
+            Input::Unknown => None,
+            Input::Value(value) => Some(Target::Value(value)),
+            other => {
+                let degrees = other.degrees(attribute).map_err(LineError::Inference)?;
+                let crisp = degrees.iter().filter(|&&degree| degree > 0.0).count() == 1 && height(&degrees) == 1.0;
+                match degrees.iter().position(|&degree| degree == 1.0).filter(|_| crisp) {
+                    Some(position) => Some(Target::Position(position)),
+                    None => Some(Target::Degrees(degrees)),
+                }
+            }
+        })
+    }
+
+    /// Says once what was set right on the way.
+    pub fn note(&self) {
+        match self.normalised.take() {
+            0 => {}
+            n => eprintln!("note: {n} arrays of probabilities that summed to 1 only within 1 % were normalised"),
+        }
+    }
+}
+
+/// The value that is shown so.
+pub fn shown<'a>(attribute: &'a Attribute, text: &str) -> Option<&'a Value> {
+    let domain = attribute.domain();
+    let quick = [Value::from(text)].into_iter().chain(text.parse().ok().map(Value::Integer));
+    let quick = quick.into_iter().find_map(|value| domain.position(&value));
+    match quick {
+        Some(position) => Some(&domain.values()[position]),
+        None => domain.values().iter().find(|value| matches!(value, Value::Tuple(_)) && value.to_string() == text),
+    }
+}
+
+fn numbers(array: &Json) -> Option<Vec<f64>> {
+    array.as_array()?.iter().map(Json::as_f64).collect()
+}
+
+fn shortened(field: &Json) -> String {
+    let text = field.to_string();
+    if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
+}
+
+/// Records gathered column by column.
+pub struct Table<'a> {
+    form: &'a Form,
+    engine: &'a Engine,
+    inputs: Vec<(&'a Attribute, Vec<f32>)>,
+    /// Of all derived attributes; empty if targets are not wanted.
+    targets: Vec<(&'a Attribute, Vec<Option<Target>>)>,
+    kept: Vec<Fields>,
+    lines: Vec<usize>,
+}
+
+impl<'a> Table<'a> {
+    /// For inputs alone; what records say of derived attributes is passed over.
+    pub fn of_inputs(engine: &'a Engine, form: &'a Form) -> Self {
+        let inputs = engine.base().inputs().map(|attribute| (attribute, Vec::new())).collect();
+        Self { form, engine, inputs, targets: Vec::new(), kept: Vec::new(), lines: Vec::new() }
+    }
+
+    /// For inputs and the targets of derived attributes.
+    pub fn with_targets(engine: &'a Engine, form: &'a Form) -> Self {
+        let base = engine.base();
+        let derived = base.rule_sets().iter().map(|set| (base.conclusion(set), Vec::new()));
+        Self { targets: derived.collect(), ..Self::of_inputs(engine, form) }
+    }
+
+    /// Takes in a record, or nothing of one that is wrong.
+    pub fn push(&mut self, record: Record) -> Result<(), LineError> {
+        let Record { line, mut fields } = record;
+        let is_attribute = |name: &str| self.engine.base().attribute(name).is_some();
+        let (inputs, targets) = match (fields.get("inputs"), is_attribute("inputs")) {
+            (Some(Json::Object(_)), false) => {
+                let Some(Json::Object(inputs)) = fields.remove("inputs") else { unreachable!("just seen") };
+                let targets = match fields.remove("targets") {
+                    None | Some(Json::Null) => Fields::new(),
+                    Some(Json::Object(targets)) => targets,
+                    Some(_) => return Err(LineError::Shape { expected: "\"targets\": {…}" }),
+                };
+                self.check_names(inputs.keys(), false)?;
+                self.check_names(targets.keys(), true)?;
+                (inputs, targets)
+            }
+            _ => (fields.clone(), fields.clone()),
+        };
+        let mut kept = Fields::new();
+        for (name, value) in fields {
+            if self.form.keep.contains(&name) {
+                kept.insert(name, value);
+            } else if !is_attribute(&name) {
+                let base = self.engine.base();
+                let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
+                let known = list_names(base.inputs().chain(derived).map(Attribute::name));
+                return Err(LineError::UnknownField { name, known });
+            }
+        }
+        let input = |attribute: &Attribute| match (inputs.get(attribute.name()), self.form.missing) {
+            (Some(field), _) => self.form.input(attribute, field)?.degrees(attribute).map_err(LineError::Inference),
+            (None, Missing::Unknown) => Ok(vec![1.0; attribute.domain().len()]),
+            (None, Missing::Error) => Err(LineError::MissingInput(attribute.name().to_owned())),
+        };
+        // All or nothing: a bad record must leave the columns of the good ones equally long.
+        let degrees = self.inputs.iter().map(|(attribute, _)| input(attribute)).collect::<Result<Vec<_>, _>>()?;
+        let target = |attribute: &Attribute| match targets.get(attribute.name()) {
+            Some(field) => self.form.target(attribute, field),
+            None => Ok(None),
+        };
+        let found = self.targets.iter().map(|(attribute, _)| target(attribute)).collect::<Result<Vec<_>, _>>()?;
+        self.inputs.iter_mut().zip(degrees).for_each(|((_, column), degrees)| column.extend(degrees));
+        self.targets.iter_mut().zip(found).for_each(|((_, column), target)| column.push(target));
+        self.kept.push(kept);
+        self.lines.push(line);
+        Ok(())
+    }
+
+    fn check_names<'n>(&self, mut names: impl Iterator<Item = &'n String>, derived: bool) -> Result<(), LineError> {
+        let base = self.engine.base();
+        let concluded: Vec<&str> = base.rule_sets().iter().map(|set| base.conclusion(set).name()).collect();
+        let fits = |name: &str| match base.attribute(name) {
+            None => false,
+            // Attributes that no rule mentions are no harm.
+            Some(_) => concluded.contains(&name) == derived || base.inputs().all(|a| a.name() != name) && !derived,
+        };
+        match names.find(|name| !fits(name)) {
+            None => Ok(()),
+            Some(name) if derived => {
+                let known = list_names(concluded.into_iter());
+                Err(LineError::UnknownTarget { name: name.clone(), known })
+            }
+            Some(name) => Err(LineError::UnknownInput {
+                name: name.clone(),
+                known: list_names(base.inputs().map(Attribute::name)),
+            }),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The cases, the fields that go through of each, and its line.
+    pub fn finish(self) -> Result<(Cases, Vec<Fields>, Vec<usize>), Error> {
+        let count = self.lines.len();
+        let mut cases = self.engine.cases().count(count);
+        for (attribute, column) in self.inputs {
+            let array = Array2::from_shape_vec((count, attribute.domain().len()), column);
+            cases = cases.possibilities(attribute.name(), &array.expect("each record was checked"));
+        }
+        for (attribute, column) in self.targets {
+            cases = cases.targets(attribute.name(), column);
+        }
+        Ok((cases.build()?, self.kept, self.lines))
+    }
+}
+
+/// All cases of a file with their targets, and the line of each.
+pub fn read(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
+    let mut records = Records::open(path)?;
+    let mut table = Table::with_targets(engine, form);
+    while let Some(record) = records.next()? {
+        let line = record.line;
+        table.push(record).map_err(|reason| records.error(line, reason))?;
+    }
+    form.note();
+    let (cases, _, lines) = table.finish()?;
+    Ok((cases, lines))
+}
