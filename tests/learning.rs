@@ -277,8 +277,7 @@ fn fixed_parameters_are_kept_and_the_others_learned_beside_them() {
             let given = RuleSetParameters::new(s.to_vec(), r.to_vec());
             let engine = engine.with_parameters(&Parameters { parameters: [("b".to_owned(), given)].into() }).unwrap();
             let inferred = engine.infer_batch(&cases, &["b"]).unwrap();
-            let off = inferred.get("b").unwrap().iter().zip(&targets).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            off
+            inferred.get("b").unwrap().iter().zip(&targets).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
         };
         let best = (0..17 * 17).map(|i| distance([0.5, (i % 17) as f32 / 16.0], [(i / 17) as f32 / 16.0, 0.25]));
         let best = best.fold(f32::INFINITY, f32::min);
@@ -294,7 +293,10 @@ fn rule_sets_without_targets_keep_their_parameters() {
     let engine = Engine::new(&base, &known).unwrap();
     let sure = |digit: usize| (0..10).map(|i| f32::from(u8::from(i == digit))).collect::<Vec<f32>>();
     let inputs = engine.cases().possibilities("a1", &sure(7)).possibilities("a2", &sure(5));
-    let cases = inputs.targets("y1", [Some(Target::Degrees((0..10).map(|y| if y == 2 { 1.0 } else { 0.5 }).collect()))]).build().unwrap();
+    let cases = inputs
+        .targets("y1", [Some(Target::Degrees((0..10).map(|y| if y == 2 { 1.0 } else { 0.5 }).collect()))])
+        .build()
+        .unwrap();
     let config = LearningConfig::default();
     let (learned, report) = learn(&engine, &cases, &config).unwrap();
     assert_eq!(report.unlearned, ["c1", "w1", "y0"]);
@@ -305,6 +307,8 @@ fn rule_sets_without_targets_keep_their_parameters() {
     assert_eq!(streamed, learned);
     // A threshold that keeps nothing teaches nothing, and says so.
     let strict = config.with_threshold(Some(1e-9));
+    let inputs = engine.cases().possibilities("a1", &sure(7)).possibilities("a2", &sure(5));
+    let cases = inputs.targets("y1", [Some(Target::value(3))]).build().unwrap();
     let (kept, report) = learn(&engine, &cases, &strict).unwrap();
     assert_eq!(kept, engine.parameters());
     let warnings: Vec<String> = report.warnings().collect();

@@ -248,19 +248,9 @@ impl<'e> Set<'e> {
     fn witness(&self, first: &SetRule, a: Premise, second: &SetRule, b: Premise) -> Option<Vec<(usize, usize)>> {
         let held: Vec<&SetRule> =
             [(first, a), (second, b)].into_iter().filter(|(_, s)| *s == Premise::True).map(|(rule, _)| rule).collect();
-        let mut allowed = required(&held)?;
-        for rule in [(first, a), (second, b)].into_iter().filter(|(_, s)| *s == Premise::False).map(|(rule, _)| rule) {
-            // One of its conditions must fail: the first that can.
-            let failed = rule.premise().iter().find_map(|condition| {
-                let members = condition.subset().as_slice();
-                let before = allowed.get(&condition.attribute());
-                let rest: Vec<bool> =
-                    (0..members.len()).map(|i| !members[i] && before.is_none_or(|before| before[i])).collect();
-                rest.contains(&true).then_some((condition.attribute(), rest))
-            });
-            let (attribute, rest) = failed?;
-            allowed.insert(attribute, rest);
-        }
+        let failing: Vec<&SetRule> =
+            [(first, a), (second, b)].into_iter().filter(|(_, s)| *s == Premise::False).map(|(rule, _)| rule).collect();
+        let allowed = failed(required(&held)?, &failing)?;
         let first_of = |(attribute, members): (usize, Vec<bool>)| {
             (attribute, members.iter().position(|&member| member).expect("some value is left"))
         };
@@ -354,6 +344,23 @@ fn required(rules: &[&SetRule]) -> Option<HashMap<usize, Vec<bool>>> {
         }
     }
     Some(allowed)
+}
+
+/// Of the values allowed, those for which some condition of each rule fails; none if there are none.
+fn failed(allowed: HashMap<usize, Vec<bool>>, rules: &[&SetRule]) -> Option<HashMap<usize, Vec<bool>>> {
+    let Some((rule, others)) = rules.split_first() else { return Some(allowed) };
+    rule.premise().iter().find_map(|condition| {
+        let members = condition.subset().as_slice();
+        let before = allowed.get(&condition.attribute());
+        let rest: Vec<bool> =
+            members.iter().enumerate().map(|(i, &member)| !member && before.is_none_or(|before| before[i])).collect();
+        if !rest.contains(&true) {
+            return None;
+        }
+        let mut allowed = allowed.clone();
+        allowed.insert(condition.attribute(), rest);
+        failed(allowed, others)
+    })
 }
 
 /// Whether the two rules leave no value in these states, as far as their parameters bind them.
