@@ -430,11 +430,14 @@ fn pages_are_bounded() {
     );
 }
 
-/// A random rule base on three attributes of three values, and whether each rule is an `iff`.
+/// A random rule base on three attributes of three values.
 #[derive(Debug, Clone)]
 struct Random {
-    rules: Vec<(Vec<(usize, u8)>, u8, bool)>,
+    rules: Vec<RandomRule>,
 }
+
+/// Conditions on a or b, the conclusion on out, both as bits of the domain; whether it is an `iff`.
+type RandomRule = (Vec<(usize, u8)>, u8, bool);
 
 fn random() -> impl Strategy<Value = Random> {
     let condition = (0..2usize, 1..7u8);

@@ -52,6 +52,11 @@ pub struct BatchInference {
 }
 
 impl BatchInference {
+    /// Of attributes with their columns in rows of degrees, case by case.
+    pub(super) fn new(columns: Vec<(Attribute, Range<usize>)>, degrees: Array2<f32>) -> Self {
+        Self { columns, degrees }
+    }
+
     /// The number of cases.
     pub fn len(&self) -> usize {
         self.degrees.nrows()
@@ -145,7 +150,7 @@ impl Engine {
             tasks.for_each_init(|| Runner::new(program), task);
         }
         let degrees = Array2::from_shape_vec((cases.len(), width), degrees).expect("one row a case");
-        Ok(BatchInference { columns, degrees })
+        Ok(BatchInference::new(columns, degrees))
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Cases {
     base: RuleBase,
     /// One row a case: the inputs' degrees one after the other.
     rows: Array2<f32>,
-    /// By rule set in cascade order.
+    /// By rule set in cascade order, then by input.
     targets: Vec<Targets>,
 }
 
@@ -93,6 +93,8 @@ struct Targets {
     entries: Vec<Entry>,
     /// The graded ones, row after row.
     degrees: Vec<f32>,
+    /// The length of a row, once there is one.
+    width: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,11 +119,11 @@ impl Cases {
             cases: Ok(Self {
                 base: base.clone(),
                 rows: Array2::zeros((0, base.input_width())),
-                targets: vec![Targets::default(); base.rule_sets().len()],
+                targets: vec![Targets::default(); base.rule_sets().len() + base.input_positions().len()],
             }),
             count: None,
             given: vec![false; base.input_positions().len()],
-            targeted: vec![false; base.rule_sets().len()],
+            targeted: vec![false; base.rule_sets().len() + base.input_positions().len()],
             unknown: Vec::new(),
             faults: Vec::new(),
         }
@@ -154,13 +156,13 @@ impl Cases {
     /// If the range ends after the last case.
     pub fn slice(&self, range: Range<usize>) -> Self {
         // Graded targets are copied with the cases they belong to.
-        let of = |(set, targets): (usize, &Targets)| {
+        let of = |(place, targets): (usize, &Targets)| {
             let mut some = Targets::default();
             if targets.entries.is_empty() {
                 return some;
             }
             for case in range.clone() {
-                some.push(self.target(set, case));
+                some.push(self.said(place, case));
             }
             some
         };
@@ -206,12 +208,23 @@ impl Cases {
 
     /// What a case says about a rule set's attribute.
     pub(crate) fn target(&self, set: usize, case: usize) -> Option<KnownTarget<'_>> {
-        match self.targets[set].entries.get(case)? {
+        self.said(set, case)
+    }
+
+    /// What a case says about an attribute (its position) besides its possibilities.
+    pub(crate) fn observed(&self, attribute: usize, case: usize) -> Option<KnownTarget<'_>> {
+        self.said(place(&self.base, attribute)?, case)
+    }
+
+    /// What a case says about the attribute of this place among the targets.
+    fn said(&self, place: usize, case: usize) -> Option<KnownTarget<'_>> {
+        let targets = &self.targets[place];
+        match targets.entries.get(case)? {
             Entry::None => None,
             Entry::Position(position) => Some(KnownTarget::Position(*position as usize)),
             Entry::Degrees(row) => {
-                let len = self.base.conclusion(&self.base.rule_sets()[set]).domain().len();
-                Some(KnownTarget::Degrees(&self.targets[set].degrees[*row as usize * len..][..len]))
+                let start = *row as usize * targets.width;
+                Some(KnownTarget::Degrees(&targets.degrees[start..start + targets.width]))
             }
         }
     }
@@ -324,17 +337,23 @@ impl CasesBuilder {
     pub fn targets(self, attribute: &str, targets: impl IntoIterator<Item = Option<Target>>) -> Self {
         self.step(|this, cases| {
             let (set, attribute) = derived(&cases.base, attribute)?;
-            if std::mem::replace(&mut this.targeted[set], true) {
-                return Err(Error::DuplicateTargets(attribute.name().to_owned()));
-            }
-            let mut checked = Targets::default();
-            for (row, target) in targets.into_iter().enumerate() {
-                let known = target.as_ref().map(|target| check_target(&attribute, target)).transpose();
-                checked.push(known.map_err(|error| Error::Target { row, error: Box::new(error) })?);
-            }
-            this.set_count(cases, attribute.name(), checked.entries.len())?;
-            cases.targets[set] = checked;
-            Ok(())
+            this.set_targets(cases, set, &attribute, targets)
+        })
+    }
+
+    /// Says what is observed of an attribute, input or derived, for
+    /// [`Backward`](super::Backward): one target a case, `None` where nothing is. What is observed
+    /// of a derived attribute is its target; of an input it stands beside the input's own
+    /// possibilities.
+    pub fn observed(self, attribute: &str, targets: impl IntoIterator<Item = Option<Target>>) -> Self {
+        self.step(|this, cases| {
+            let position = cases.base.position(attribute);
+            let found = position.and_then(|position| Some((position, place(&cases.base, position)?)));
+            let Some((position, place)) = found else {
+                return Err(unknown_attribute(&cases.base, attribute));
+            };
+            let attribute = cases.base.attributes()[position].clone();
+            this.set_targets(cases, place, &attribute, targets)
         })
     }
 
@@ -444,6 +463,26 @@ impl CasesBuilder {
         Ok(())
     }
 
+    fn set_targets(
+        &mut self,
+        cases: &mut Cases,
+        place: usize,
+        attribute: &Attribute,
+        targets: impl IntoIterator<Item = Option<Target>>,
+    ) -> Result<(), Error> {
+        if std::mem::replace(&mut self.targeted[place], true) {
+            return Err(Error::DuplicateTargets(attribute.name().to_owned()));
+        }
+        let mut checked = Targets::default();
+        for (row, target) in targets.into_iter().enumerate() {
+            let known = target.as_ref().map(|target| check_target(attribute, target)).transpose();
+            checked.push(known.map_err(|error| Error::Target { row, error: Box::new(error) })?);
+        }
+        self.set_count(cases, attribute.name(), checked.entries.len())?;
+        cases.targets[place] = checked;
+        Ok(())
+    }
+
     fn set_count(&mut self, cases: &mut Cases, name: &str, found: usize) -> Result<(), Error> {
         match self.count {
             Some(expected) if expected != found => Err(Error::Count { name: name.to_owned(), found, expected }),
@@ -467,7 +506,8 @@ impl Targets {
             None => Entry::None,
             Some(KnownTarget::Position(position)) => Entry::Position(position as u32),
             Some(KnownTarget::Degrees(degrees)) => {
-                let row = self.degrees.len() / degrees.len();
+                self.width = degrees.len();
+                let row = self.degrees.len() / self.width;
                 self.degrees.extend_from_slice(degrees);
                 Entry::Degrees(row as u32)
             }
@@ -491,7 +531,25 @@ fn check_target<'t>(attribute: &Attribute, target: &'t Target) -> Result<KnownTa
     }
 }
 
-fn input_of(base: &RuleBase, name: &str) -> Result<usize, Error> {
+/// The place of an attribute among the targets; none for one that no rule mentions.
+fn place(base: &RuleBase, attribute: usize) -> Option<usize> {
+    match base.source(attribute) {
+        Source::Unused => None,
+        Source::RuleSet(set) => Some(set),
+        Source::Input(input) => Some(base.rule_sets().len() + input),
+    }
+}
+
+/// A name that no rule mentions.
+pub(super) fn unknown_attribute(base: &RuleBase, name: &str) -> Error {
+    let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
+    Error::UnknownAttribute {
+        name: name.to_owned(),
+        known: list_names(base.inputs().chain(derived).map(Attribute::name)),
+    }
+}
+
+pub(super) fn input_of(base: &RuleBase, name: &str) -> Result<usize, Error> {
     match base.position(name).map(|position| base.source(position)) {
         Some(Source::Input(input)) => Ok(input),
         _ => Err(Error::UnknownInput { name: name.to_owned(), known: list_names(base.inputs().map(Attribute::name)) }),

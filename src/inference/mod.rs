@@ -20,6 +20,7 @@
 //! ```
 
 mod answers;
+mod backward;
 mod cases;
 mod engine;
 mod input;
@@ -28,6 +29,7 @@ mod relation;
 mod target;
 
 pub use answers::{BatchInference, Inference};
+pub use backward::{Abduction, Backward};
 pub use cases::{Cases, CasesBuilder, Rows};
 pub use engine::Engine;
 pub use input::Input;
@@ -36,6 +38,8 @@ pub use relation::Relation;
 pub use target::Target;
 
 pub use crate::program::Partition;
+
+pub(crate) use cases::KnownTarget;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +71,14 @@ pub enum Error {
         /// The name.
         name: String,
         /// The derived attributes there are.
+        known: String,
+    },
+    /// A name that no rule mentions.
+    #[error("'{name}' is neither an input nor a derived attribute: expected one of {known}")]
+    UnknownAttribute {
+        /// The name.
+        name: String,
+        /// The inputs and derived attributes there are.
         known: String,
     },
     /// Degrees that are none, or too many or few.

@@ -19,6 +19,7 @@ pub use partition::Partition;
 
 pub(crate) use lanes::{LANES, Lane, Wide};
 pub(crate) use level::{Level, Side};
+pub(crate) use lists::Lists;
 pub(crate) use network::Network;
 pub(crate) use run::{Atoms, Floors, Runner, Visitor};
 pub(crate) use trace::Trace;
@@ -26,7 +27,6 @@ pub(crate) use trace::Trace;
 use std::ops::Range;
 
 use crate::rules::{RuleBase, Source};
-use lists::Lists;
 
 /// A compiled rule base, without its parameters.
 #[derive(Debug)]
