@@ -16,7 +16,7 @@ use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::{Cases, Engine, Parameters};
 use pinesy::learning::{LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
 use pinesy::perception::{
-    Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, TrainingEvent, accuracy,
+    Checkpoint, DeviceChoice, DigitNet, Labels, OpenDevice, Reader, Training, TrainingConfig, TrainingEvent, accuracy,
 };
 use pinesy::possibility::{Transform, Value};
 use pinesy::tasks::addition::{self, Sums};
@@ -215,16 +215,19 @@ fn first(digits: &Digits, count: Option<usize>) -> Digits {
 }
 
 /// The shipped network, or a freshly trained one.
-fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Network, Box<dyn Error>> {
-    let Some(epochs) = options.train else { return Ok(Checkpoint::read(&options.model)?.network(10, device)?) };
+fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Reader<DigitNet>, Box<dyn Error>> {
+    let Some(epochs) = options.train else {
+        return Ok(Checkpoint::read(&options.model)?.reader(&DigitNet::default(), device)?);
+    };
     let config = TrainingConfig { epochs, seed: options.seed, ..Default::default() };
-    let (checkpoint, _) = Training::new(config)?.run(&mnist.train, &mnist.validation, device, |event| {
+    let labels = Labels { train: &mnist.train, validation: &mnist.validation };
+    let (checkpoint, _) = Training::new(config)?.run(&DigitNet::default(), &labels, device, |event| {
         if let TrainingEvent::Epoch(epoch) = event {
             eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
         }
         ControlFlow::Continue(())
     })?;
-    Ok(checkpoint.network(10, device)?)
+    Ok(checkpoint.reader(&DigitNet::default(), device)?)
 }
 
 fn evaluate(

@@ -16,7 +16,7 @@ use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::perception::{
-    Checkpoint, DeviceChoice, Network, OpenDevice, Training, TrainingConfig, TrainingEvent, accuracy,
+    Checkpoint, DeviceChoice, DigitNet, Labels, OpenDevice, Reader, Training, TrainingConfig, TrainingEvent, accuracy,
 };
 use pinesy::possibility::Transform;
 use pinesy::tasks::sudoku::{
@@ -154,7 +154,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         let start = Instant::now();
         let network = if options.pretrained {
-            Checkpoint::read(root.join("models/mnist.safetensors"))?.network(10, &device)?
+            Checkpoint::read(root.join("models/mnist.safetensors"))?.reader(&DigitNet::default(), &device)?
         } else {
             train(options, &split, seed, &device)?
         };
@@ -204,24 +204,29 @@ fn cells(puzzles: &[Puzzle]) -> Digits {
 }
 
 /// Trains on the cells of the training puzzles, chooses on those of the validation puzzles.
-fn train(options: &Options, split: &Split, seed: u64, device: &OpenDevice) -> Result<Network, Box<dyn Error>> {
+fn train(options: &Options, split: &Split, seed: u64, device: &OpenDevice) -> Result<Reader<DigitNet>, Box<dyn Error>> {
     let (train, validation) = (cells(&split.train), cells(&split.validation));
     let batch = TrainingConfig::default().batch;
     let epochs = options.epochs.unwrap_or(1_500usize.div_ceil((train.len() / batch).max(1)));
-    let config = TrainingConfig { classes: options.size, epochs, seed, ..Default::default() };
+    let config = TrainingConfig { epochs, seed, ..Default::default() };
+    let (architecture, labels) = (DigitNet::new(options.size), Labels { train: &train, validation: &validation });
     let bar = indicatif::ProgressBar::new(epochs as u64).with_message("training");
-    let (checkpoint, _) = Training::new(config)?.run(&train, &validation, device, |event| {
+    let (checkpoint, _) = Training::new(config)?.run(&architecture, &labels, device, |event| {
         if let TrainingEvent::Epoch(epoch) = event {
             bar.set_position(epoch.number as u64);
         }
         ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
-    Ok(checkpoint.network(options.size, device)?)
+    Ok(checkpoint.reader(&architecture, device)?)
 }
 
 /// Possibilities of all cells of some puzzles, shape (puzzles, cells, digits).
-fn read(options: &Options, network: &Network, puzzles: &[Puzzle]) -> Result<(Array3<f32>, f64), Box<dyn Error>> {
+fn read(
+    options: &Options,
+    network: &Reader<DigitNet>,
+    puzzles: &[Puzzle],
+) -> Result<(Array3<f32>, f64), Box<dyn Error>> {
     let digits = cells(puzzles);
     let mut probabilities = network.probabilities(digits.views())?;
     if probabilities.ncols() > options.size {
@@ -242,7 +247,7 @@ fn evaluate(
     options: &Options,
     m: usize,
     engine: &Engine,
-    network: &Network,
+    network: &Reader<DigitNet>,
     split: &Split,
     training_seconds: f64,
     number: u64,

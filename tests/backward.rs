@@ -289,7 +289,8 @@ fn long_sums_explain_their_digits() {
     let k = 100;
     let engine = Engine::of(&addition::rules(k).unwrap());
     // 777…7 + 555…5, all digits but the last of each number unsure.
-    let digit = |j: usize| common::digit(if j < k { 7 } else { 5 }, 3, if (j + 1).is_multiple_of(k) { 0.1 } else { 0.8 });
+    let digit =
+        |j: usize| common::digit(if j < k { 7 } else { 5 }, 3, if (j + 1).is_multiple_of(k) { 0.1 } else { 0.8 });
     let cases = (0..2 * k).fold(engine.cases(), |cases, j| cases.possibilities(&format!("a{}", j + 1), &digit(j)));
     let result = |j: usize| {
         if j == 0 {

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Error, one_of};
 use crate::datasets::Mnist;
-use crate::perception::{DeviceChoice, Training, TrainingConfig, TrainingEvent, accuracy};
+use crate::perception::{DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, accuracy};
 
 /// Train a network that reads digits.
 ///
@@ -45,6 +45,7 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<(), Error> {
+        super::check_outputs(&[Some(&self.out)], &[])?;
         let mnist = Mnist::read(&self.data)?;
         let device = self.device.open()?;
         eprintln!("{}", device.description);
@@ -58,8 +59,9 @@ impl Train {
         let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
         let state = PathBuf::from(format!("{}.training", self.out.display()));
         let training = Training::new(config)?.with_state_file(&state, self.resume);
+        let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
         let bar = ProgressBar::new(0).with_style(style());
-        let (checkpoint, report) = training.run(&train, &mnist.validation, &device, |event| {
+        let (checkpoint, report) = training.run(&network, &labels, &device, |event| {
             match event {
                 TrainingEvent::Step { epoch, step, steps } => {
                     bar.set_length((steps * self.epochs) as u64);
@@ -83,8 +85,8 @@ impl Train {
         bar.finish_and_clear();
         checkpoint.write(&self.out)?;
         std::fs::remove_file(&state).map_err(|source| Error::Write { path: state, source })?;
-        let network = checkpoint.network(checkpoint.info.classes, &device)?;
-        let test = accuracy(&network.probabilities(mnist.test.views())?, mnist.test.labels.view());
+        let reader = checkpoint.reader(&network, &device)?;
+        let test = accuracy(&reader.probabilities(mnist.test.views())?, mnist.test.labels.view());
         println!(
             "{}: epoch {}, validation accuracy {:.2} %, test accuracy {:.2} %",
             self.out.display(),

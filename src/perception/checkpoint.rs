@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as PackedTensor;
 use burn::tensor::{Bytes, DType, Device, TensorData};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Network, NetworkConfig, OpenDevice, TrainingConfig};
+use super::{Architecture, Error, OpenDevice, Reader, TrainingConfig};
 use crate::whole_file;
 
 /// Named f32 tensors, detached from any device.
@@ -21,7 +22,7 @@ pub(super) struct Weight {
 }
 
 impl Weights {
-    pub(super) fn of(network: &Network) -> Self {
+    pub(super) fn of(network: &impl Module) -> Self {
         let mut weights = Self::default();
         for tensor in network.collect(None, None, false) {
             let bytes = tensor.to_bytes().expect("a tensor in memory can be read");
@@ -44,15 +45,6 @@ impl Weights {
         self.0.insert(name, Weight { shape: data.shape().to_vec(), values });
     }
 
-    /// Moves every weight towards `other`'s: w ← keep·w + (1 − keep)·other.
-    pub(super) fn average(&mut self, other: &Self, keep: f32) {
-        for (name, weight) in &mut self.0 {
-            for (w, o) in weight.values.iter_mut().zip(&other.0[name].values) {
-                *w = keep * *w + (1.0 - keep) * o;
-            }
-        }
-    }
-
     pub(super) fn extend(&mut self, prefix: &str, other: &Self) {
         self.0.extend(other.0.iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight.clone())));
     }
@@ -65,8 +57,12 @@ impl Weights {
     }
 
     /// A network of these weights, if each tensor fits.
-    pub(super) fn network(&self, config: &NetworkConfig, device: &Device) -> Result<Network, CheckpointFault> {
-        let mut network = config.init(device);
+    pub(super) fn network<A: Architecture>(
+        &self,
+        architecture: &A,
+        device: &Device,
+    ) -> Result<A::Network, CheckpointFault> {
+        let mut network = architecture.init(device);
         let expected = Self::of(&network);
         for (name, weight) in &expected.0 {
             match self.0.get(name) {
@@ -109,10 +105,12 @@ fn to_json(info: &impl Serialize) -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointInfo {
-    /// Version of the layout, now 1.
+    /// Version of the layout, now 2.
     pub version: u32,
-    /// Number of classes the network tells apart.
-    pub classes: usize,
+    /// The kind of network: [`Architecture::NAME`].
+    pub network: String,
+    /// Its settings: the architecture as JSON.
+    pub architecture: serde_json::Value,
     /// Epochs trained until these weights were taken.
     pub epochs: usize,
     /// Share of the validation images read rightly, by which these weights were chosen.
@@ -178,13 +176,24 @@ pub enum CheckpointFault {
         /// The network's tensors.
         expected: Vec<String>,
     },
-    /// Made for another number of classes.
-    #[error("made for {found} classes: expected {expected}")]
-    Classes {
-        /// The number it was made for.
-        found: usize,
-        /// The number asked for.
-        expected: usize,
+    /// Of another layout than this version of the program writes.
+    #[error("layout {0}: expected {VERSION}")]
+    Version(u32),
+    /// Of another kind of network.
+    #[error("a network {found}: expected {expected}")]
+    Network {
+        /// The kind it is.
+        found: String,
+        /// The kind asked for.
+        expected: &'static str,
+    },
+    /// Of a network with other settings than it is asked to be read with.
+    #[error("a network with settings {found}: expected {expected}")]
+    Architecture {
+        /// The settings it was made with.
+        found: String,
+        /// Those asked for.
+        expected: String,
     },
     /// The state of a training with other settings than those to go on with.
     #[error("made with other settings ({}): expected the same", to_json(.0))]
@@ -194,7 +203,7 @@ pub enum CheckpointFault {
 /// Weights of a network in a safetensors file.
 ///
 /// The file holds one F32 tensor for each of the network's parameters and running statistics,
-/// named by its place in the network (`block1.conv.weight`, `head.bias`, …), and one metadata
+/// named by its place in the network (`blocks.0.conv.weight`, `head.weight`, …), and one metadata
 /// entry `pinesy` with a [`CheckpointInfo`] as JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
@@ -216,7 +225,11 @@ impl Checkpoint {
     /// file of f32 tensors with our metadata.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let (weights, info) = read_weights(path)?;
+        let (weights, info): (_, CheckpointInfo) = read_weights(path)?;
+        if info.version != VERSION {
+            let fault = CheckpointFault::Version(info.version);
+            return Err(Error::Checkpoint { path: path.to_owned(), fault });
+        }
         Ok(Self { path: path.to_owned(), weights, info })
     }
 
@@ -228,20 +241,29 @@ impl Checkpoint {
         write_weights(path.as_ref(), &self.weights, &self.info)
     }
 
-    /// The network with these weights, on a device.
+    /// The network with these weights, on a device, ready to read.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] if the checkpoint was made for another number of classes or another
-    /// network.
-    pub fn network(&self, classes: usize, device: &OpenDevice) -> Result<Network, Error> {
+    /// [`Error::Checkpoint`] if the checkpoint was made for another network, or one of other
+    /// settings.
+    pub fn reader<A: Architecture>(&self, architecture: &A, device: &OpenDevice) -> Result<Reader<A>, Error> {
         let wrong = |fault| Error::Checkpoint { path: self.path.clone(), fault };
-        if self.info.classes != classes {
-            return Err(wrong(CheckpointFault::Classes { found: self.info.classes, expected: classes }));
+        if self.info.network != A::NAME {
+            return Err(wrong(CheckpointFault::Network { found: self.info.network.clone(), expected: A::NAME }));
         }
-        self.weights.network(&NetworkConfig::new(classes), &device.device).map_err(wrong)
+        let settings = serde_json::to_value(architecture).expect("plain data");
+        if self.info.architecture != settings {
+            let (found, expected) = (self.info.architecture.to_string(), settings.to_string());
+            return Err(wrong(CheckpointFault::Architecture { found, expected }));
+        }
+        architecture.check()?;
+        let network = self.weights.network(architecture, &device.device).map_err(wrong)?;
+        Ok(Reader::new(architecture.clone(), network, device.device.clone()))
     }
 }
 
+/// The version of the layout of checkpoints.
+pub(super) const VERSION: u32 = 2;
 const METADATA_KEY: &str = "pinesy";
 
 pub(super) fn read_weights<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<(Weights, T), Error> {

@@ -1,33 +1,44 @@
-//! Perception: a convolutional network that reads digits from 28×28 images.
+//! Perception: networks that read images.
 //!
 //! The network gives softmax probabilities; [`crate::possibility`] turns them into possibility
 //! distributions. Everything here runs on a wgpu GPU or, where there is none, on the CPU:
 //! [`DeviceChoice`] decides. Weights travel as safetensors files ([`Checkpoint`]), and
-//! [`Training`] makes them.
+//! [`Training`] makes them, from labels ([`Labels`]) or whatever else says what images show
+//! ([`Supervision`]). The network that comes along is [`DigitNet`]; any burn module can take its
+//! place ([`Architecture`]).
 //!
 //! ```no_run
 //! use pinesy::datasets::Digits;
-//! use pinesy::perception::{Checkpoint, DeviceChoice};
+//! use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet};
 //!
 //! let device = DeviceChoice::Auto.open()?;
 //! eprintln!("{}", device.description);
-//! let network = Checkpoint::read("models/mnist.safetensors")?.network(10, &device)?;
+//! let reader = Checkpoint::read("models/mnist.safetensors")?.reader(&DigitNet::new(10), &device)?;
 //! let digits = Digits::read("images.gz", "labels.gz").unwrap();
-//! let probabilities = network.probabilities(digits.images.view())?; // (images, 10)
+//! let probabilities = reader.probabilities(digits.images.view())?; // (images, 10)
 //! # Ok::<(), pinesy::perception::Error>(())
 //! ```
 
+mod architecture;
 mod augment;
 mod checkpoint;
 mod device;
-mod network;
+mod digit_net;
+mod learner;
 mod optimizer;
+mod reader;
+mod supervision;
 mod training;
 
+pub use architecture::{Architecture, Network};
 pub use augment::Augmentation;
+/// The crate that networks are written in.
+pub use burn;
 pub use checkpoint::{Checkpoint, CheckpointFault, CheckpointInfo};
 pub use device::{DeviceChoice, OpenDevice};
-pub use network::{Network, NetworkConfig, accuracy};
+pub use digit_net::{DigitNet, DigitNetwork};
+pub use reader::{Reader, accuracy};
+pub use supervision::{Labels, Supervision, TrainingStep};
 pub use training::{Epoch, Training, TrainingConfig, TrainingEvent, TrainingReport, TrainingStop};
 
 use std::path::PathBuf;
@@ -47,14 +58,14 @@ pub enum Error {
         source: &'static WgpuInitError,
     },
     /// The images do not have the size the network reads.
-    #[error("images of {rows}×{columns} pixels: expected {expected}×{expected}")]
+    #[error("images of {rows}×{columns} pixels: expected {}×{}", expected[0], expected[1])]
     ImageSize {
         /// Rows found.
         rows: usize,
         /// Columns found.
         columns: usize,
         /// Rows and columns expected.
-        expected: usize,
+        expected: [usize; 2],
     },
     /// A checkpoint could not be read or written.
     #[error("checkpoint {}: {source}", path.display())]

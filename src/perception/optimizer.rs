@@ -8,16 +8,20 @@ use super::checkpoint::Weights;
 ///
 /// The update rule is burn's. burn's own module optimiser restores its state on the process's
 /// default device, which fails on a machine without a GPU when wgpu is compiled in.
+///
+/// Weight decay bears on tensors of two dimensions or more, the weights proper: not on shifts and
+/// scales.
 pub(super) struct NetworkOptimizer {
-    rule: AdamW,
+    decaying: AdamW,
+    plain: AdamW,
     /// One state a float tensor, in the order the network is visited; none before its first step.
     states: Vec<Option<AdamWState<1>>>,
 }
 
 impl NetworkOptimizer {
     pub fn new(weight_decay: f32) -> Self {
-        let rule = AdamWConfig::new().with_weight_decay(weight_decay).with_epsilon(1e-8).build();
-        Self { rule, states: Vec::new() }
+        let rule = |decay: f32| AdamWConfig::new().with_weight_decay(decay).with_epsilon(1e-8).build();
+        Self { decaying: rule(weight_decay), plain: rule(0.0), states: Vec::new() }
     }
 
     pub fn step<M: Module>(&mut self, rate: f64, network: M, gradients: GradientsParams) -> M {
@@ -77,12 +81,9 @@ impl ModuleMapper for Step<'_> {
             states.resize_with(slot + 1, || None);
         }
         // The rule works element by element, so one rank serves every tensor.
-        let (updated, state) = self.optimizer.rule.step(
-            self.rate,
-            tensor.inner().reshape(flat),
-            gradient.reshape(flat),
-            states[slot].take(),
-        );
+        let rule = if D > 1 { &self.optimizer.decaying } else { &self.optimizer.plain };
+        let (updated, state) =
+            rule.step(self.rate, tensor.inner().reshape(flat), gradient.reshape(flat), states[slot].take());
         states[slot] = state;
         Param::from_mapped_value(id, Tensor::from_inner(updated.reshape(shape)).require_grad(), mapper)
     }

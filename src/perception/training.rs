@@ -2,40 +2,37 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::GradientsParams;
-use burn::tensor::{Int, Tensor, TensorData};
+use ndarray::{ArrayView3, Axis};
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{CheckpointFault, CheckpointInfo, Weights, read_weights, write_weights};
-use super::network::{check_size, pixel_tensor};
-use super::optimizer::NetworkOptimizer;
-use super::{Augmentation, Checkpoint, Error, Network, NetworkConfig, OpenDevice, accuracy};
-use crate::datasets::Digits;
+use super::checkpoint::{CheckpointFault, CheckpointInfo, VERSION, Weights, read_weights, write_weights};
+use super::learner::{BurnLearner, Learner};
+use super::supervision::check_images;
+use super::{Architecture, Augmentation, Checkpoint, Error, OpenDevice, Reader, Supervision};
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingConfig {
-    /// Number of classes. Default 10.
-    pub classes: usize,
     /// Passes over the training images. Default 24.
     pub epochs: usize,
-    /// Images a step. Default 64.
+    /// Images a step. Default 128.
     pub batch: usize,
-    /// Highest learning rate: reached after a tenth of the steps, then lowered to zero along a
-    /// cosine. Default 3e-3.
+    /// Highest learning rate: reached after a tenth of the steps, then lowered along a cosine.
+    /// Default 3e-3.
     pub learning_rate: f64,
-    /// AdamW's weight decay. Default 2e-2.
+    /// The share of the highest rate that the first step has. Default 0.001.
+    pub first_rate: f64,
+    /// The share of the highest rate that the last step has. Default 0.001.
+    pub last_rate: f64,
+    /// AdamW's weight decay, of weights but not of shifts and scales. Default 2e-2.
     pub weight_decay: f32,
-    /// Dropout before the last layer. Default 0.5.
-    pub dropout: f64,
-    /// Share of the averaged weights kept at each averaging, once every eight steps. Default 0.995.
+    /// Share of the averaged weights kept at each averaging, once every four steps. Default 0.995.
     pub average: f32,
+    /// Passes at the start in which images are not distorted. Default 0.
+    pub plain_epochs: usize,
     /// Distortion of the training images.
     pub augmentation: Augmentation,
     /// Seed of everything random. Default 0.
@@ -45,13 +42,14 @@ pub struct TrainingConfig {
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
-            classes: 10,
             epochs: 24,
-            batch: 64,
+            batch: 128,
             learning_rate: 3e-3,
+            first_rate: 1e-3,
+            last_rate: 1e-3,
             weight_decay: 2e-2,
-            dropout: 0.5,
             average: 0.995,
+            plain_epochs: 0,
             augmentation: Augmentation::default(),
             seed: 0,
         }
@@ -59,17 +57,17 @@ impl Default for TrainingConfig {
 }
 
 /// Steps between two updates of the averaged weights.
-const AVERAGING_STEPS: usize = 8;
+const AVERAGING_STEPS: usize = 4;
 
 impl TrainingConfig {
     fn check(&self) -> Result<(), Error> {
         let checks = [
-            (self.classes >= 2, "classes", "at least 2"),
             (self.epochs >= 1, "epochs", "at least 1"),
             (self.batch >= 2, "batch", "at least 2"),
             (self.learning_rate > 0.0 && self.learning_rate.is_finite(), "learning rate", "a positive number"),
             (self.weight_decay >= 0.0 && self.weight_decay.is_finite(), "weight decay", "a number from 0 up"),
-            ((0.0..1.0).contains(&self.dropout), "dropout", "a number from 0 to below 1"),
+            ((0.0..=1.0).contains(&self.first_rate), "first rate", "a number from 0 to 1"),
+            ((0.0..=1.0).contains(&self.last_rate), "last rate", "a number from 0 to 1"),
             ((0.0..1.0).contains(&self.average), "average", "a number from 0 to below 1"),
         ];
         match checks.iter().find(|(fine, ..)| !fine) {
@@ -81,12 +79,12 @@ impl TrainingConfig {
     /// One warm-up, one cosine.
     fn rate(&self, step: usize, steps: usize) -> f64 {
         let position = step as f64 / steps as f64;
-        let factor = if position < 0.1 {
-            position / 0.1
+        let (from, way) = if position < 0.1 {
+            (self.first_rate, position / 0.1)
         } else {
-            0.5 * (1.0 + (std::f64::consts::PI * (position - 0.1) / 0.9).cos())
+            (self.last_rate, 0.5 * (1.0 + (std::f64::consts::PI * (position - 0.1) / 0.9).cos()))
         };
-        self.learning_rate * factor.max(1e-3)
+        self.learning_rate * (from + (1.0 - from) * way)
     }
 }
 
@@ -98,7 +96,7 @@ pub struct Epoch {
     pub number: usize,
     /// Mean cross-entropy over its steps.
     pub loss: f64,
-    /// Accuracy of the averaged weights on the validation images.
+    /// How well the averaged weights do on the validation images.
     pub validation_accuracy: f64,
     /// Wall-clock seconds.
     pub seconds: f64,
@@ -147,6 +145,8 @@ pub struct TrainingReport {
 /// What is kept beside the weights so that an interrupted training can go on.
 #[derive(Serialize, Deserialize)]
 struct State {
+    network: String,
+    architecture: serde_json::Value,
     config: TrainingConfig,
     optimizer_steps: usize,
     epochs: Vec<Epoch>,
@@ -163,12 +163,13 @@ struct State {
 /// use std::ops::ControlFlow;
 ///
 /// use pinesy::datasets::Mnist;
-/// use pinesy::perception::{DeviceChoice, Training, TrainingConfig, TrainingEvent};
+/// use pinesy::perception::{DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent};
 ///
 /// let mnist = Mnist::read("datasets/mnist")?;
 /// let training = Training::new(TrainingConfig { epochs: 2, ..Default::default() })?;
 /// let device = DeviceChoice::Auto.open()?;
-/// let (checkpoint, report) = training.run(&mnist.train, &mnist.validation, &device, |event| {
+/// let labels = Labels { train: &mnist.train, validation: &mnist.validation };
+/// let (checkpoint, report) = training.run(&DigitNet::default(), &labels, &device, |event| {
 ///     if let TrainingEvent::Epoch(epoch) = event {
 ///         println!("epoch {}: {:.4}", epoch.number, epoch.validation_accuracy);
 ///     }
@@ -203,70 +204,72 @@ impl Training {
         self
     }
 
-    /// Trains on `train`, chooses on `validation`. `observe` is told of every step and every epoch
-    /// and may stop the run: the best weights of the epochs finished until then are returned, and
-    /// the state of the last of them stays in the state file, to go on from.
+    /// Trains a network. `observe` is told of every step and every epoch and may stop the run: the
+    /// best weights of the epochs finished until then are returned, and the state of the last of
+    /// them stays in the state file, to go on from.
     ///
     /// # Errors
-    /// [`Error::ImageSize`] for images of another size, [`Error::Label`] for labels outside the
-    /// classes, [`Error::TooFewImages`], [`Error::Io`] and [`Error::Checkpoint`] for a state file
-    /// that cannot be written or read or was made with other settings, [`Error::StoppedEarly`] if
-    /// `observe` stops the run before an epoch is finished.
-    pub fn run(
+    /// [`Error::ImageSize`] for images of another size, what [`Supervision::check`] finds,
+    /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read or
+    /// was made with other settings, [`Error::StoppedEarly`] if `observe` stops the run before an
+    /// epoch is finished.
+    pub fn run<A: Architecture>(
         &self,
-        train: &Digits,
-        validation: &Digits,
+        architecture: &A,
+        supervision: &dyn Supervision,
         device: &OpenDevice,
         mut observe: impl FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
     ) -> Result<(Checkpoint, TrainingReport), Error> {
         let config = &self.config;
-        self.check_digits(train, validation)?;
+        architecture.check()?;
+        check_images(architecture, supervision)?;
+        supervision.check(architecture.classes(), config.batch)?;
         let plain = &device.device;
-        let shape = NetworkConfig::new(config.classes).with_dropout(config.dropout);
         plain.seed(config.seed);
-        let mut run = match self.saved()? {
+        let mut run = match self.saved(architecture)? {
             Some((weights, state)) => {
-                Run::resume(&weights, state, &shape, device).map_err(|fault| self.state_error(fault))?
+                Run::resume(&weights, state, architecture, device).map_err(|fault| self.state_error(fault))?
             }
             None => Run {
-                network: shape.init(&plain.clone().autodiff()),
-                optimizer: NetworkOptimizer::new(config.weight_decay),
-                average: None,
+                learner: Box::new(BurnLearner::new(architecture, config.weight_decay, plain)),
                 best: None,
                 epochs: Vec::new(),
             },
         };
-        let steps = train.len() / config.batch;
         'epochs: for epoch in run.epochs.len()..config.epochs {
             let start = Instant::now();
             // Seeding each epoch by its number makes a resumed run repeat an uninterrupted one.
             plain.seed(config.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64 + 1));
-            let mut order: Vec<usize> = (0..train.len()).collect();
-            order.shuffle(&mut generator(config.seed, epoch as u64, u64::MAX));
+            let lessons = supervision.steps(config.batch, &mut generator(config.seed, epoch as u64, u64::MAX));
+            let steps = lessons.len();
             let mut loss_sum = 0.0;
-            for (step, batch) in order.chunks_exact(config.batch).enumerate() {
+            for (step, lesson) in lessons.iter().enumerate() {
                 let rate = config.rate(epoch * steps + step, config.epochs * steps);
-                loss_sum += run.step(config, rate, batch, train, epoch, device);
-                let done = run.epochs.len() * steps + step;
+                let pixels = self.pixels(&lesson.images, supervision.images(), epoch);
+                loss_sum += run.learner.step(rate, pixels, &mut |given| supervision.targets(lesson, given));
+                let done = epoch * steps + step;
                 if done.is_multiple_of(AVERAGING_STEPS) {
-                    run.update_average(config, done / AVERAGING_STEPS);
+                    // Early averages forget faster, so that the random start does not linger.
+                    let updates = (done / AVERAGING_STEPS) as f32;
+                    run.learner.average(config.average.min(updates / (updates + 10.0)));
                 }
                 if observe(TrainingEvent::Step { epoch: epoch + 1, step: step + 1, steps }).is_break() {
                     break 'epochs;
                 }
             }
-            let average = run.average.as_ref().expect("averaged at the first step");
-            let network = average.network(&shape, plain).expect("weights of the same network");
-            let validation_accuracy = accuracy(&network.probabilities(validation.views())?, validation.labels.view());
+            let average = run.learner.averaged().expect("averaged at the first step");
+            let network = average.network(architecture, plain).expect("weights of the same network");
+            let reader = Reader::new(architecture.clone(), network, plain.clone());
+            let given = reader.probabilities(supervision.validation_images())?;
             let epoch = Epoch {
                 number: epoch + 1,
                 loss: loss_sum / steps as f64,
-                validation_accuracy,
+                validation_accuracy: supervision.validation_accuracy(&given),
                 seconds: start.elapsed().as_secs_f64(),
             };
-            run.finish(epoch);
+            run.finish(epoch, average);
             if let Some(path) = &self.state_file {
-                run.save(path, config)?;
+                run.save(path, architecture, config)?;
             }
             if observe(TrainingEvent::Epoch(&epoch)).is_break() {
                 break;
@@ -276,8 +279,9 @@ impl Training {
         let completed = run.epochs.len() == config.epochs;
         let stop = if completed { TrainingStop::Completed } else { TrainingStop::Interrupted };
         let info = CheckpointInfo {
-            version: 1,
-            classes: config.classes,
+            version: VERSION,
+            network: A::NAME.to_owned(),
+            architecture: settings(architecture),
             epochs: best.number,
             validation_accuracy: best.validation_accuracy,
             training: config.clone(),
@@ -285,27 +289,33 @@ impl Training {
         Ok((Checkpoint::new(weights, info), TrainingReport { epochs: run.epochs, best, stop }))
     }
 
-    fn check_digits(&self, train: &Digits, validation: &Digits) -> Result<(), Error> {
-        if train.len() < self.config.batch || validation.is_empty() {
-            return Err(Error::TooFewImages {
-                train: train.len(),
-                validation: validation.len(),
-                batch: self.config.batch,
-            });
-        }
-        for digits in [train, validation] {
-            check_size(digits.views())?;
-            let classes = self.config.classes;
-            if let Some(image) = digits.labels.iter().position(|&label| usize::from(label) >= classes) {
-                return Err(Error::Label { image, label: digits.labels[image], classes });
-            }
-        }
-        Ok(())
+    /// The pixels of a step, each image distorted by a generator of its own, so that the result
+    /// does not depend on the number of threads.
+    fn pixels(&self, step: &[usize], images: ArrayView3<'_, u8>, epoch: usize) -> Vec<f32> {
+        let (_, rows, columns) = images.dim();
+        let distortion = if epoch < self.config.plain_epochs { Augmentation::NONE } else { self.config.augmentation };
+        let mut pixels = vec![0.0; step.len() * rows * columns];
+        pixels.par_chunks_mut(rows * columns).zip(step).for_each(|(out, &i)| {
+            let image = images.index_axis(Axis(0), i);
+            let image = image.as_standard_layout();
+            let mut rng = generator(self.config.seed, epoch as u64, i as u64);
+            distortion.apply(image.as_slice().expect("standard layout"), columns, out, &mut rng);
+        });
+        pixels
     }
 
-    fn saved(&self) -> Result<Option<(Weights, State)>, Error> {
+    fn saved<A: Architecture>(&self, architecture: &A) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = self.state_file.as_ref().filter(|_| self.resume) else { return Ok(None) };
         let (weights, state): (Weights, State) = read_weights(path)?;
+        if state.network != A::NAME {
+            let fault = CheckpointFault::Network { found: state.network, expected: A::NAME };
+            return Err(self.state_error(fault));
+        }
+        let settings = settings(architecture);
+        if state.architecture != settings {
+            let (found, expected) = (state.architecture.to_string(), settings.to_string());
+            return Err(self.state_error(CheckpointFault::Architecture { found, expected }));
+        }
         if state.config != self.config {
             return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
         }
@@ -317,101 +327,60 @@ impl Training {
     }
 }
 
+fn settings(architecture: &impl Architecture) -> serde_json::Value {
+    serde_json::to_value(architecture).expect("plain data")
+}
+
 /// The moving parts of a run.
 struct Run {
-    network: Network,
-    optimizer: NetworkOptimizer,
-    average: Option<Weights>,
+    learner: Box<dyn Learner>,
     best: Option<(Epoch, Weights)>,
     epochs: Vec<Epoch>,
 }
 
 impl Run {
-    /// One step on one batch; returns its loss.
-    fn step(
-        &mut self,
-        config: &TrainingConfig,
-        rate: f64,
-        batch: &[usize],
-        digits: &Digits,
-        epoch: usize,
-        device: &OpenDevice,
-    ) -> f64 {
-        let device = device.device.clone().autodiff();
-        let pixels = pixel_tensor(distorted(config, batch, digits, epoch), &device);
-        let labels: Vec<i64> = batch.iter().map(|&i| i64::from(digits.labels[i])).collect();
-        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [batch.len()]), &device);
-        let scores = self.network.forward(pixels);
-        let loss = CrossEntropyLossConfig::new().init(&device).forward(scores, labels);
-        let value = loss.clone().into_data().convert::<f32>().try_to_vec::<f32>().expect("one f32")[0];
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
-        self.network = self.optimizer.step(rate, self.network.clone(), gradients);
-        f64::from(value)
-    }
-
-    fn update_average(&mut self, config: &TrainingConfig, updates: usize) {
-        let weights = Weights::of(&self.network);
-        match &mut self.average {
-            // Early averages forget faster, so that the random start does not linger.
-            Some(average) => average.average(&weights, config.average.min(updates as f32 / (updates as f32 + 10.0))),
-            None => self.average = Some(weights),
-        }
-    }
-
-    fn finish(&mut self, epoch: Epoch) {
+    fn finish(&mut self, epoch: Epoch, average: Weights) {
         let better = self.best.as_ref().is_none_or(|(best, _)| epoch.validation_accuracy >= best.validation_accuracy);
         if better {
-            self.best = self.average.clone().map(|weights| (epoch, weights));
+            self.best = Some((epoch, average));
         }
         self.epochs.push(epoch);
     }
 
-    fn save(&self, path: &Path, config: &TrainingConfig) -> Result<(), Error> {
-        self.network.settle_statistics();
-        let (moments, optimizer_steps) = self.optimizer.state();
+    fn save<A: Architecture>(&self, path: &Path, architecture: &A, config: &TrainingConfig) -> Result<(), Error> {
+        let (network, moments, optimizer_steps) = self.learner.state();
         let mut weights = Weights::default();
-        weights.extend("network", &Weights::of(&self.network));
+        weights.extend("network", &network);
         weights.extend("optimizer", &moments);
-        weights.extend("average", self.average.as_ref().expect("saved after an epoch"));
+        weights.extend("average", &self.learner.averaged().expect("saved after an epoch"));
         let (best, best_weights) = self.best.as_ref().expect("saved after an epoch");
         weights.extend("best", best_weights);
-        write_weights(
-            path,
-            &weights,
-            &State { config: config.clone(), optimizer_steps, epochs: self.epochs.clone(), best: *best },
-        )
+        let state = State {
+            network: A::NAME.to_owned(),
+            architecture: settings(architecture),
+            config: config.clone(),
+            optimizer_steps,
+            epochs: self.epochs.clone(),
+            best: *best,
+        };
+        write_weights(path, &weights, &state)
     }
 
-    fn resume(
+    fn resume<A: Architecture>(
         weights: &Weights,
         state: State,
-        shape: &NetworkConfig,
+        architecture: &A,
         device: &OpenDevice,
     ) -> Result<Self, CheckpointFault> {
-        let mut optimizer = NetworkOptimizer::new(state.config.weight_decay);
-        optimizer.restore(&weights.part("optimizer"), state.optimizer_steps, &device.device);
-        Ok(Self {
-            network: weights.part("network").network(shape, &device.device)?.train(),
-            optimizer,
-            average: Some(weights.part("average")),
-            best: Some((state.best, weights.part("best"))),
-            epochs: state.epochs,
-        })
+        let (network, moments) = (weights.part("network"), weights.part("optimizer"));
+        let kept = (&network, &moments, state.optimizer_steps);
+        let average = weights.part("average");
+        let best = weights.part("best");
+        // Looked at now, so that a damaged one is not found when all is done.
+        best.network(architecture, &device.device)?;
+        let learner = BurnLearner::resume(architecture, state.config.weight_decay, kept, &average, &device.device)?;
+        Ok(Self { learner: Box::new(learner), best: Some((state.best, best)), epochs: state.epochs })
     }
-}
-
-/// The pixels of a batch, each image distorted by a generator of its own, so that the result
-/// does not depend on the number of threads.
-fn distorted(config: &TrainingConfig, batch: &[usize], digits: &Digits, epoch: usize) -> Vec<f32> {
-    const PIXELS: usize = Network::SIDE * Network::SIDE;
-    let mut pixels = vec![0.0; batch.len() * PIXELS];
-    pixels.par_chunks_mut(PIXELS).zip(batch).for_each(|(out, &i)| {
-        let image = digits.images.index_axis(ndarray::Axis(0), i);
-        let image = image.as_standard_layout();
-        let mut rng = generator(config.seed, epoch as u64, i as u64);
-        config.augmentation.apply(image.as_slice().expect("standard layout"), out, &mut rng);
-    });
-    pixels
 }
 
 fn generator(seed: u64, epoch: u64, stream: u64) -> ChaCha8Rng {

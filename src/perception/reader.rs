@@ -1,0 +1,70 @@
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use ndarray::{Array2, ArrayView1, ArrayView3, Axis};
+
+use super::{Architecture, Error, Network};
+
+/// A trained network on a device, ready to read images.
+#[derive(Debug, Clone)]
+pub struct Reader<A: Architecture> {
+    architecture: A,
+    network: A::Network,
+    device: Device,
+}
+
+/// Images in flight at once.
+const BATCH: usize = 256;
+
+impl<A: Architecture> Reader<A> {
+    pub(super) fn new(architecture: A, network: A::Network, device: Device) -> Self {
+        Self { architecture, network, device }
+    }
+
+    /// What was made.
+    pub fn architecture(&self) -> &A {
+        &self.architecture
+    }
+
+    /// The softmax probability of every class for every image (0 black to 255 white), shape
+    /// (images, classes).
+    ///
+    /// # Errors
+    /// [`Error::ImageSize`] for images of another size than the network reads.
+    pub fn probabilities(&self, images: ArrayView3<'_, u8>) -> Result<Array2<f32>, Error> {
+        check_size(&self.architecture, images)?;
+        let classes = self.architecture.classes();
+        let mut rows = Vec::with_capacity(images.dim().0 * classes);
+        for batch in images.axis_chunks_iter(Axis(0), BATCH) {
+            let pixels = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
+            let scores = self.network.scores(pixel_tensor(pixels, self.architecture.input(), &self.device));
+            rows.extend(read_back(softmax(scores, 1)));
+        }
+        Ok(Array2::from_shape_vec((images.dim().0, classes), rows).expect("one row of classes an image"))
+    }
+}
+
+/// The numbers of a tensor.
+pub(super) fn read_back<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec::<f32>().expect("f32 was asked for")
+}
+
+pub(super) fn check_size(architecture: &impl Architecture, images: ArrayView3<'_, u8>) -> Result<(), Error> {
+    let (_, rows, columns) = images.dim();
+    let expected = architecture.input();
+    if [rows, columns] == expected { Ok(()) } else { Err(Error::ImageSize { rows, columns, expected }) }
+}
+
+/// Pixels in 0..1, image by image and row by row, as the tensor networks read.
+pub(super) fn pixel_tensor(pixels: Vec<f32>, [rows, columns]: [usize; 2], device: &Device) -> Tensor<4> {
+    let count = pixels.len() / (rows * columns);
+    Tensor::from_data(TensorData::new(pixels, [count, 1, rows, columns]), device)
+}
+
+/// The share of images whose most probable class is their label.
+pub fn accuracy(probabilities: &Array2<f32>, labels: ArrayView1<'_, u8>) -> f64 {
+    let right = probabilities.outer_iter().zip(labels).filter(|(row, label)| {
+        let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]));
+        best == Some(usize::from(**label))
+    });
+    right.count() as f64 / labels.len().max(1) as f64
+}
