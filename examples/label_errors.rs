@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             labels[image] = (labels[image] + rng.random_range(1..10)) % 10;
         }
         let cases = sums.labelled_cases(engine.base(), degrees.view(), labels.view())?;
-        let conflicts = find_conflicts(&engine, &cases)?.into_iter().flat_map(|set| set.conflicts);
+        let conflicts =
+            find_conflicts(&engine, &cases, &LearningConfig::default())?.into_iter().flat_map(|set| set.conflicts);
         let suspected: BTreeSet<usize> = conflicts.filter(|c| c.distance >= SUSPICIOUS).map(|c| c.example).collect();
         let hits = suspected.intersection(&wrong).count() as f64;
         let share = |of: usize| if of == 0 { "–".to_owned() } else { format!("{:.1} %", 100.0 * hits / of as f64) };

@@ -43,9 +43,13 @@ pub fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether two paths lead to the same file.
+/// Whether two paths lead to the same regular file, be it there yet or not.
 pub fn is_same(a: &Path, b: &Path) -> bool {
-    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+    let whole = |path: &Path| match Target::of(path) {
+        Ok(Target::Regular { path, .. }) => Some(fs::canonicalize(folder(&path)).ok()?.join(path.file_name()?)),
+        _ => None,
+    };
+    whole(a).is_some_and(|a| whole(b) == Some(a))
 }
 
 enum Target {
@@ -59,19 +63,23 @@ enum Target {
 
 impl Target {
     fn of(path: &Path) -> io::Result<Self> {
-        // A link to nothing yet is followed by hand, as far as links go.
-        let mut path = path.to_owned();
-        for _ in 0..40 {
-            match fs::read_link(&path) {
-                Ok(next) => path = folder(&path).join(next),
-                Err(_) => break,
-            }
-        }
-        match fs::metadata(&path) {
+        match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder")),
             Ok(metadata) if !metadata.is_file() => Ok(Self::Other),
-            Ok(metadata) => Ok(Self::Regular { path, permissions: Some(metadata.permissions()) }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Regular { path, permissions: None }),
+            Ok(metadata) => {
+                Ok(Self::Regular { path: fs::canonicalize(path)?, permissions: Some(metadata.permissions()) })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // A link to nothing yet is followed by hand, as far as links go.
+                let mut path = path.to_owned();
+                for _ in 0..40 {
+                    match fs::read_link(&path) {
+                        Ok(next) => path = folder(&path).join(next),
+                        Err(_) => break,
+                    }
+                }
+                Ok(Self::Regular { path, permissions: None })
+            }
             Err(error) => Err(error),
         }
     }
@@ -143,5 +151,13 @@ mod tests {
     fn what_is_no_file_is_written_through() {
         write::<io::Error>(Path::new("/dev/null"), |w| w.write_all(b"gone")).unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        // A link to what has no name of its own.
+        let (mut reader, writer) = io::pipe().unwrap();
+        use std::os::fd::AsRawFd;
+        let path = format!("/dev/fd/{}", writer.as_raw_fd());
+        check(Path::new(&path)).unwrap();
+        write::<io::Error>(Path::new(&path), |w| w.write_all(b"through")).unwrap();
+        drop(writer);
+        assert_eq!(io::read_to_string(&mut reader).unwrap(), "through");
     }
 }

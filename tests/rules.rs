@@ -117,7 +117,7 @@ fn faults_are_placed_and_explained() {
         (
             rule("d1 == 1 && sky == 'grey'", "rain == 'yes'"),
             (2, 7),
-            "'d1 == 1 && sky == 'grey'' is about 2 names (d1, sky): expected a condition on exactly one attribute; conditions on several",
+            "'d1 == 1 && sky == 'grey'' is about 2 names (d1, sky): expected a condition on exactly one attribute; where all must hold",
         ),
         (
             rule("1 == 1", "rain == 'yes'"),

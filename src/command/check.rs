@@ -119,7 +119,7 @@ impl Check {
             }
         }
         out.flush()?;
-        if denied { Err(Error::Warnings(count)) } else { Ok(()) }
+        if denied { Err(Error::Warnings { count }) } else { Ok(()) }
     }
 }
 

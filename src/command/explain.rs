@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressFinish};
 use serde::Serialize;
 
-use super::records::Records;
+use super::records::{Fields, Records};
 use super::table::{Table, shown};
 use super::{Error, Reasoning, check_outputs, write_whole};
 use crate::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
@@ -63,6 +63,8 @@ enum Format {
 struct Answer {
     /// The line, counted from 1.
     line: usize,
+    #[serde(flatten)]
+    kept: Fields,
     attribute: String,
     #[serde(flatten)]
     why: Why,
@@ -81,7 +83,8 @@ enum Why {
 
 impl Explain {
     pub fn run(self) -> Result<(), Error> {
-        check_outputs(&[Some(&self.out)], &[Some(&self.examples), Some(&self.reasoning.rules.rules)])?;
+        let read = [Some(self.examples.as_path()), Some(&self.reasoning.rules.rules), self.reasoning.params.as_deref()];
+        check_outputs(&[Some(&self.out)], &read)?;
         let engine = self.reasoning.engine()?;
         if self.out != Path::new("-") {
             // Colours are for terminals.
@@ -113,7 +116,9 @@ impl Explain {
             drawn += 1;
             let mut table = Table::of_inputs(engine, &self.reasoning.form);
             table.push(record).map_err(|reason| records.error(line, reason))?;
-            let explainer = Explainer::new(engine, &table.finish()?.0)?.with_limit(self.limit);
+            let (case, mut kept, _) = table.finish()?;
+            let kept = kept.pop().unwrap_or_default();
+            let explainer = Explainer::new(engine, &case)?.with_limit(self.limit);
             spinner.set_message(format!("line {line}"));
             spinner.tick();
             if self.format == Format::Html {
@@ -121,13 +126,13 @@ impl Explain {
                     Some(value) => vec![Question::WhyNot(attributes[0].name(), value)],
                     None => attributes.iter().map(|attribute| Question::Why(attribute.name())).collect(),
                 };
-                page.example(&format!("Line {line}"), &explainer, &Pictures::default(), &questions)?;
+                page.example(&format!("Line {}", heading(line, &kept)), &explainer, &Pictures::default(), &questions)?;
                 continue;
             }
             for attribute in &attributes {
                 spinner.set_message(format!("line {line}, {}", attribute.name()));
                 spinner.tick();
-                let answer = self.one(&explainer, line, attribute.name(), value.as_ref())?;
+                let answer = self.one(&explainer, (line, &kept), attribute.name(), value.as_ref())?;
                 self.write(&answer, out)?;
             }
         }
@@ -169,7 +174,7 @@ impl Explain {
     fn one(
         &self,
         explainer: &Explainer<'_>,
-        line: usize,
+        (line, kept): (usize, &Fields),
         attribute: &str,
         value: Option<&Value>,
     ) -> Result<Answer, Error> {
@@ -181,7 +186,7 @@ impl Explain {
         let mut changes = if wants_changes { explainer.changes(attribute)? } else { Vec::new() };
         changes.truncate(self.changes);
         let activations = self.activations.then(|| explainer.activations(attribute)).transpose()?;
-        Ok(Answer { line, attribute: attribute.to_owned(), why, changes, activations })
+        Ok(Answer { line, kept: kept.clone(), attribute: attribute.to_owned(), why, changes, activations })
     }
 
     fn write(&self, answer: &Answer, out: &mut dyn Write) -> Result<(), Error> {
@@ -196,7 +201,7 @@ impl Explain {
             }
             Format::Dot => write!(out, "{}", explanation.dot())?,
             _ => {
-                writeln!(out, "line {}:", answer.line)?;
+                writeln!(out, "line {}:", heading(answer.line, &answer.kept))?;
                 if let Why::Justification(justification) = &answer.why {
                     writeln!(out, "{justification:#}")?;
                     if let Some(doubt) = &justification.doubt {
@@ -216,4 +221,10 @@ impl Explain {
         }
         Ok(())
     }
+}
+
+/// The line, with what was kept of it.
+fn heading(line: usize, kept: &Fields) -> String {
+    let kept: Vec<String> = kept.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    if kept.is_empty() { line.to_string() } else { format!("{line} ({})", kept.join(", ")) }
 }

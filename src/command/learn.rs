@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 use super::{Error, Reasoning, check_outputs, table, write_whole};
 use crate::inference::{Cases, Engine, Parameters};
 use crate::learning::{
-    LearningConfig, LearningReport, RuleSetConflicts, ThresholdSearch, find_conflicts, learn, score, search_thresholds,
+    Conflict, KeptExamples, LearningConfig, LearningReport, RuleSetConflicts, ThresholdSearch, find_conflicts, learn,
+    score, search_thresholds,
 };
 
 /// Learn the parameters s and r of rules from examples.
@@ -44,8 +45,9 @@ pub struct Learn {
     /// Which of the paper's settings `--threshold auto` searches with.
     #[arg(long, value_enum, default_value_t = Paper::Normal)]
     paper: Paper,
-    /// Where to write the examples that contradict the rules, worst first, and what each threshold
-    /// would keep (JSON lines, one a rule set), by the lines they stand in.
+    /// Where to write the examples that contradict the rules, by the lines they stand in, and what
+    /// each threshold would keep (JSON lines, one a rule set): first those whose target a rule holds
+    /// down, worst first, then those that only leave other values possible ("rule": null).
     #[arg(long, value_name = "C.jsonl")]
     conflicts: Option<PathBuf>,
     /// Degrees that differ by at most this share count as equal.
@@ -133,9 +135,10 @@ impl Learn {
             }
         };
         if let Some(path) = &self.conflicts {
-            let conflicts = find_conflicts(&engine, &examples)?;
-            let text: String = conflicts.iter().map(|set| format!("{}\n", by_line(set, &lines))).collect();
-            write_whole(path, text.as_bytes())?;
+            let conflicts = find_conflicts(&engine, &examples, &config)?;
+            let lines: Result<Vec<String>, _> =
+                conflicts.iter().map(|set| serde_json::to_string(&by_line(set, &lines))).collect();
+            write_whole(path, (lines.map_err(std::io::Error::from)?.join("\n") + "\n").as_bytes())?;
         }
         write_json(&self.out, &parameters)?;
         self.report.as_deref().map_or(Ok(()), |path| write_json(path, &report))
@@ -163,6 +166,13 @@ impl Learn {
     /// Prints what was done and what is doubtful in it.
     fn tell(&self, report: &impl std::fmt::Display, learning: &LearningReport) -> Result<(), Error> {
         eprintln!("{report}");
+        let far = learning.rule_sets.iter().filter(|set| set.chebyshev_distance >= 0.1 && set.threshold.is_none());
+        for set in far {
+            eprintln!(
+                "note: ∇ = {} on {}: examples contradict the rules or each other; --conflicts lists them, --threshold drops them",
+                set.chebyshev_distance, set.attribute
+            );
+        }
         let mut doubtful = false;
         for warning in learning.warnings() {
             eprintln!("warning: {warning}");
@@ -173,13 +183,28 @@ impl Learn {
 }
 
 /// The conflicts of a rule set, by the lines of the examples.
-fn by_line(set: &RuleSetConflicts, lines: &[usize]) -> Json {
-    let conflict = |conflict: &crate::learning::Conflict| serde_json::json!({"line": lines[conflict.example], "distance": conflict.distance, "rule": conflict.rule});
-    serde_json::json!({
-        "attribute": set.attribute,
-        "trade_off": set.trade_off,
-        "conflicts": set.conflicts.iter().map(conflict).collect::<Vec<_>>(),
-    })
+fn by_line<'a>(set: &'a RuleSetConflicts, lines: &[usize]) -> ConflictsByLine<'a> {
+    let conflict = |conflict: &'a Conflict| ConflictAt {
+        line: lines[conflict.example],
+        distance: conflict.distance,
+        rule: conflict.rule.as_deref(),
+    };
+    let conflicts = set.conflicts.iter().map(conflict).collect();
+    ConflictsByLine { attribute: &set.attribute, trade_off: &set.trade_off, conflicts }
+}
+
+#[derive(Serialize)]
+struct ConflictsByLine<'a> {
+    attribute: &'a str,
+    trade_off: &'a [KeptExamples],
+    conflicts: Vec<ConflictAt<'a>>,
+}
+
+#[derive(Serialize)]
+struct ConflictAt<'a> {
+    line: usize,
+    distance: f32,
+    rule: Option<&'a str>,
 }
 
 fn write_json(path: &Path, content: &impl Serialize) -> Result<(), Error> {

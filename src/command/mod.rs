@@ -125,7 +125,9 @@ struct Reasoning {
 
 impl Reasoning {
     fn engine(&self) -> Result<Engine, Error> {
-        self.rules.engine(self.params.as_deref())
+        let engine = self.rules.engine(self.params.as_deref())?;
+        self.form.check(&engine)?;
+        Ok(engine)
     }
 }
 
@@ -147,8 +149,9 @@ fn check_outputs(outputs: &[Option<&Path>], inputs: &[Option<&Path>]) -> Result<
         }
     }
     let names: Vec<&Path> = outputs.iter().copied().flatten().collect();
-    match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-        Some((_, twice)) => Err(Error::Overwrite(twice.to_path_buf())),
+    let twice = |(i, name): &(usize, &&Path)| names[..*i].iter().any(|other| whole_file::is_same(other, name));
+    match names.iter().enumerate().find(twice) {
+        Some((_, twice)) => Err(Error::SameOutput(twice.to_path_buf())),
         None => Ok(()),
     }
 }
@@ -192,8 +195,12 @@ pub enum Error {
     Write { path: PathBuf, source: std::io::Error },
     #[error("{}: is read as well: expected another file to write to", .0.display())]
     Overwrite(PathBuf),
-    #[error("{0} warnings: expected none (--deny warnings)")]
-    Warnings(usize),
+    #[error("{}: is to hold two results: expected a file for each", .0.display())]
+    SameOutput(PathBuf),
+    #[error("{count} warning{}: expected none (--deny warnings)", if *count == 1 { "" } else { "s" })]
+    Warnings { count: usize },
+    #[error("--keep {0}: rules conclude on it: expected another field than those of the answers")]
+    KeepDerived(String),
     #[error("the threshold keeps too few examples: expected more (--strict)")]
     FewExamples,
     #[error("standard output: {0}")]
@@ -207,7 +214,11 @@ pub enum Error {
 impl Error {
     /// 2 for what is wrong on the command line, 1 for all else.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::NoValidation | Self::Overwrite(_)) { 2 } else { 1 }
+        if matches!(self, Self::NoValidation | Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_)) {
+            2
+        } else {
+            1
+        }
     }
 }
 
@@ -226,6 +237,12 @@ pub enum LineError {
     Utf16,
     #[error("a line of more than {limit} bytes: expected shorter ones")]
     Long { limit: usize },
+    #[error("fields are separated by {0:?}: expected commas")]
+    Separator(char),
+    #[error("{found} fields: expected {expected} as in the header")]
+    Fields { found: usize, expected: usize },
+    #[error("{column}: {source}: expected JSON in brackets or braces")]
+    Cell { column: String, source: serde_json::Error },
     #[error("column '{0}' stands there twice: expected distinct names")]
     Duplicate(String),
     #[error("expected {expected}")]
@@ -234,16 +251,22 @@ pub enum LineError {
     MissingInput(String),
     #[error("'{name}' is not an input attribute: expected one of {known}")]
     UnknownInput { name: String, known: String },
+    #[error("'{0}' beside \"inputs\": expected attributes within \"inputs\" or \"targets\"")]
+    Beside(String),
     #[error("'{name}' is not a derived attribute: expected one of {known}")]
     UnknownTarget { name: String, known: String },
     #[error("'{name}' is no attribute: expected {known}; --keep {name} carries it to the output")]
     UnknownField { name: String, known: String },
-    #[error("{attribute}: {given} is none of {domain}: expected one of these, {}, or null", forms(*number))]
-    Unclear { attribute: String, given: String, domain: String, number: bool },
+    #[error("{attribute}: {given} is none of {domain}: expected one of these, {}, or null (an empty field) for unknown{}", forms(*number), hint(meant))]
+    Unclear { attribute: String, given: String, domain: String, number: bool, meant: Option<String> },
     #[error("{attribute}: the highest possibility is {height}: expected 1; --subnormal accepts less")]
     Subnormal { attribute: String, height: f32 },
     #[error("{0}")]
     Inference(inference::Error),
+}
+
+fn hint(meant: &Option<String>) -> String {
+    meant.as_ref().map_or(String::new(), |meant| format!("; did you mean {meant}?"))
 }
 
 fn forms(number: bool) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, stdin};
+use std::io::{BufRead, BufReader, Cursor, Read, stdin};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -39,7 +39,8 @@ enum Rows {
 
 impl Records {
     /// Opens a file; `-` is standard input. A name that ends in `.csv` (or `.csv.gz`) is CSV with a
-    /// header, all else JSON lines; gzip is recognised by its first bytes.
+    /// header, one in `.jsonl` or `.json` JSON lines; otherwise what starts with a letter is CSV.
+    /// gzip is recognised by its first bytes.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let is_input = path == Path::new("-");
         let file = if is_input { "standard input".to_owned() } else { path.display().to_string() };
@@ -51,7 +52,12 @@ impl Records {
             let live = !opened.metadata().is_ok_and(|metadata| metadata.is_file());
             (Box::new(opened), live)
         };
-        let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 18, plain));
+        // A pipe may give its first bytes one by one.
+        let mut plain = plain;
+        let mut start = Vec::new();
+        plain.by_ref().take(3).read_to_end(&mut start).map_err(failed)?;
+        let whole = Cursor::new(start).chain(plain);
+        let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 18, whole));
         let start = reader.fill_buf().map_err(failed)?;
         if start.starts_with(&[0x1f, 0x8b]) {
             reader = Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)));
@@ -65,9 +71,20 @@ impl Records {
             reader.consume(3);
         }
         let name = path.to_string_lossy().to_lowercase();
-        let rows = if name.ends_with(".csv") || name.ends_with(".csv.gz") {
-            let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(reader);
+        let first = reader.fill_buf().map_err(failed)?.trim_ascii_start().first().copied();
+        let named = |ends: [&str; 2]| ends.iter().any(|end| name.ends_with(end));
+        let is_csv = named([".csv", ".csv.gz"])
+            || !named([".jsonl", ".json"]) && first.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let rows = if is_csv {
+            // A line end of its own, so that every record ends with one and lines can be counted.
+            let reader: Box<dyn BufRead> = Box::new(reader.chain(&b"\n"[..]));
+            let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
             let names = reader.headers().map_err(|e| wrong(LineError::Csv(e)))?.clone();
+            if let [only] = names.iter().collect::<Vec<_>>()[..]
+                && let Some(separator) = only.chars().find(|c| [';', '\t', '|'].contains(c))
+            {
+                return Err(wrong(LineError::Separator(separator)));
+            }
             if let Some(twice) = names.iter().enumerate().find(|(i, name)| names.iter().take(*i).any(|n| n == *name)) {
                 return Err(wrong(LineError::Duplicate(twice.1.to_owned())));
             }
@@ -130,15 +147,24 @@ fn next_row(
 ) -> Result<Option<Record>, LineError> {
     let mut row = csv::StringRecord::new();
     let read = reader.read_record(&mut row);
-    *line = row.position().map_or(*line + 1, |position| position.line() as usize);
+    // The reader stands behind the record, which may hold line ends itself.
+    let inside: usize = row.iter().map(|field| field.matches('\n').count()).sum();
+    *line = (reader.position().line() as usize).saturating_sub(1 + inside);
     if !read.map_err(LineError::Csv)? {
         return Ok(None);
+    }
+    if row.len() != names.len() {
+        return Err(LineError::Fields { found: row.len(), expected: names.len() });
     }
     let mut fields = Fields::new();
     for (name, field) in names.iter().zip(&row) {
         let json = match field.chars().next() {
             None => Json::Null,
-            Some('[' | '{') => serde_json::from_str::<Unique>(field).map_err(LineError::Json)?.0,
+            Some(_) if field == "null" => Json::Null,
+            Some('[' | '{') => {
+                let wrong = |source| LineError::Cell { column: name.to_owned(), source };
+                serde_json::from_str::<Unique>(field).map_err(wrong)?.0
+            }
             Some(_) => Json::String(field.to_owned()),
         };
         fields.insert(name.to_owned(), json);

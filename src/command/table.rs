@@ -1,6 +1,7 @@
 //! From records to a table of cases.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -11,7 +12,7 @@ use super::records::{Fields, Record, Records};
 use super::{Error, LineError, one_of};
 use crate::inference::{Cases, Engine, Input, Target};
 use crate::possibility::{Attribute, Transform, Value, height};
-use crate::rules::list_names;
+use crate::rules::{Source, list_names};
 
 /// How records are to be understood.
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ pub struct Form {
     #[arg(long, conflicts_with = "transform")]
     possibility: bool,
     /// Accept possibilities of which none is 1 (what they leave out is conflict).
-    #[arg(long, requires = "possibility")]
+    #[arg(long)]
     subnormal: bool,
     /// What an input that a record does not mention means.
     #[arg(long, value_enum, default_value_t = Missing::Error)]
@@ -34,6 +35,9 @@ pub struct Form {
     /// Probabilities that were normalised, for the note.
     #[arg(skip)]
     normalised: Cell<usize>,
+    /// Fields to keep that were met.
+    #[arg(skip)]
+    met: RefCell<BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,12 +63,19 @@ impl Form {
             given: shortened(field),
             domain: attribute.domain().to_string(),
             number: attribute.terms().is_some(),
+            meant: field.as_str().and_then(|text| meant(attribute, text.trim())),
         };
         match field {
             Json::Null => Ok(Input::Unknown),
             Json::String(text) if text.trim().is_empty() => Ok(Input::Unknown),
             Json::String(text) => self.text(attribute, text.trim()).ok_or_else(unclear),
-            Json::Number(number) => self.text(attribute, &number.to_string()).ok_or_else(unclear),
+            Json::Number(number) => {
+                let whole = number.as_i64().map(Value::Integer);
+                match whole.filter(|value| attribute.domain().position(value).is_some()) {
+                    Some(value) => Ok(Input::Value(value)),
+                    None => self.text(attribute, &number.to_string()).ok_or_else(unclear),
+                }
+            }
             Json::Bool(truth) => self.text(attribute, &truth.to_string()).ok_or_else(unclear),
             Json::Array(_) => {
                 let value = serde_json::from_value::<Value>(field.clone()).ok();
@@ -96,10 +107,13 @@ impl Form {
 
     /// A value as it is shown, or a number.
     fn text(&self, attribute: &Attribute, text: &str) -> Option<Input> {
-        if let Some(value) = shown(attribute, text) {
+        let number = text.parse().ok().filter(|number: &f32| number.is_finite());
+        // Of what is told in terms a number is a number, whatever the terms are called.
+        let number_first = number.is_some() && attribute.terms().is_some();
+        if let Some(value) = shown(attribute, text).filter(|_| !number_first) {
             return Some(Input::Value(value.clone()));
         }
-        let number: f32 = text.parse().ok().filter(|number: &f32| number.is_finite())?;
+        let number = number?;
         let whole = || attribute.domain().values().iter().all(|value| matches!(value, Value::Integer(_)));
         (attribute.terms().is_some() || (whole() && number.fract() == 0.0)).then_some(Input::Number(number))
     }
@@ -107,19 +121,25 @@ impl Form {
     fn degrees(&self, attribute: &Attribute, numbers: &[f64]) -> Result<Input, LineError> {
         let degrees: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
         if self.possibility {
-            // Too many or too few are an error of their own.
-            if !self.subnormal && degrees.len() == attribute.domain().len() && height(&degrees) < 1.0 {
-                return Err(LineError::Subnormal { attribute: attribute.name().to_owned(), height: height(&degrees) });
-            }
+            self.check_height(attribute, &degrees)?;
             return Ok(Input::Possibilities(degrees));
         }
         let sum: f64 = numbers.iter().sum();
-        if (1e-3..=SUM_SLACK * 1.000_001).contains(&(sum - 1.0).abs()) {
+        if (5e-4..=SUM_SLACK * 1.000_001).contains(&(sum - 1.0).abs()) {
             self.normalised.set(self.normalised.get() + 1);
             let normal = numbers.iter().map(|&number| (number / sum) as f32).collect();
             return Ok(Input::Probabilities(normal, self.transform));
         }
         Ok(Input::Probabilities(degrees, self.transform))
+    }
+
+    fn check_height(&self, attribute: &Attribute, degrees: &[f32]) -> Result<(), LineError> {
+        // Too many or too few, or what is no degree, are errors of their own.
+        let wrong = degrees.len() != attribute.domain().len() || degrees.iter().any(|d| !(0.0..=1.0).contains(d));
+        if self.subnormal || wrong || height(degrees) == 1.0 {
+            return Ok(());
+        }
+        Err(LineError::Subnormal { attribute: attribute.name().to_owned(), height: height(degrees) })
     }
 
     /// What a field says of a derived attribute: a value is a crisp target, all else degrees.
@@ -128,7 +148,9 @@ impl Form {
             let value = serde_json::from_value::<Value>(field.clone()).ok();
             if value.is_none_or(|value| attribute.domain().position(&value).is_none()) {
                 // Targets are possibilities, whatever the inputs are.
-                let degrees = Input::Possibilities(numbers.into_iter().map(|number| number as f32).collect());
+                let degrees: Vec<f32> = numbers.into_iter().map(|number| number as f32).collect();
+                self.check_height(attribute, &degrees)?;
+                let degrees = Input::Possibilities(degrees);
                 return Ok(Some(Target::Degrees(degrees.degrees(attribute).map_err(LineError::Inference)?)));
             }
         }
@@ -146,13 +168,39 @@ impl Form {
         })
     }
 
-    /// Says once what was set right on the way.
+    /// Checks what can be kept.
+    pub fn check(&self, engine: &Engine) -> Result<(), Error> {
+        match self.keep.iter().find(|name| engine.partition(name).is_ok()) {
+            Some(name) => Err(Error::KeepDerived(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Says once what was set right on the way, and which fields to keep were never met.
     pub fn note(&self) {
+        let met = self.met.take();
+        for name in self.keep.iter().filter(|name| !met.contains(*name)) {
+            eprintln!("note: no record has a field '{name}' (--keep {name})");
+        }
         match self.normalised.take() {
             0 => {}
             n => eprintln!("note: {n} arrays of probabilities that summed to 1 only within 1 % were normalised"),
         }
     }
+}
+
+/// What somebody who wrote this probably meant.
+fn meant(attribute: &Attribute, text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    let alike = attribute.domain().values().iter().map(Value::to_string).find(|value| value.to_lowercase() == lower);
+    let number = || {
+        let plain = text.replace(',', ".");
+        let end = plain.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(plain.len());
+        let number = plain[..end].parse::<f32>().ok().filter(|_| attribute.terms().is_some())?;
+        // A date or a range is more than a number with something behind it.
+        (!plain[end..].contains(|c: char| c.is_ascii_digit())).then(|| number.to_string())
+    };
+    alike.or_else(number)
 }
 
 /// The value that is shown so.
@@ -214,6 +262,9 @@ impl<'a> Table<'a> {
                 };
                 self.check_names(inputs.keys(), false)?;
                 self.check_names(targets.keys(), true)?;
+                if let Some(name) = fields.keys().find(|name| is_attribute(name) && !self.form.keep.contains(name)) {
+                    return Err(LineError::Beside(name.clone()));
+                }
                 (inputs, targets)
             }
             _ => (fields.clone(), fields.clone()),
@@ -221,6 +272,7 @@ impl<'a> Table<'a> {
         let mut kept = Fields::new();
         for (name, value) in fields {
             if self.form.keep.contains(&name) {
+                self.form.met.borrow_mut().insert(name.clone());
                 kept.insert(name, value);
             } else if !is_attribute(&name) {
                 let base = self.engine.base();
@@ -230,7 +282,11 @@ impl<'a> Table<'a> {
             }
         }
         let input = |attribute: &Attribute| match (inputs.get(attribute.name()), self.form.missing) {
-            (Some(field), _) => self.form.input(attribute, field)?.degrees(attribute).map_err(LineError::Inference),
+            (Some(field), _) => {
+                let degrees = self.form.input(attribute, field)?.degrees(attribute).map_err(LineError::Inference)?;
+                self.form.check_height(attribute, &degrees)?;
+                Ok(degrees)
+            }
             (None, Missing::Unknown) => Ok(vec![1.0; attribute.domain().len()]),
             (None, Missing::Error) => Err(LineError::MissingInput(attribute.name().to_owned())),
         };
@@ -251,10 +307,12 @@ impl<'a> Table<'a> {
     fn check_names<'n>(&self, mut names: impl Iterator<Item = &'n String>, derived: bool) -> Result<(), LineError> {
         let base = self.engine.base();
         let concluded: Vec<&str> = base.rule_sets().iter().map(|set| base.conclusion(set).name()).collect();
-        let fits = |name: &str| match base.attribute(name) {
+        let fits = |name: &str| match base.position(name).map(|position| base.source(position)) {
             None => false,
+            Some(Source::Input(_)) => !derived,
+            Some(Source::RuleSet(_)) => derived,
             // Attributes that no rule mentions are no harm.
-            Some(_) => concluded.contains(&name) == derived || base.inputs().all(|a| a.name() != name) && !derived,
+            Some(Source::Unused) => true,
         };
         match names.find(|name| !fits(name)) {
             None => Ok(()),

@@ -17,7 +17,7 @@ pub struct Contradiction {
     pub height: f32,
     /// Rules of which none can be left out: each holds down values that the others would allow.
     pub rules: Vec<Contradicting>,
-    /// Attributes these rules read of which no value is fully possible either: there it may start.
+    /// Attributes these rules read of which no value is fully possible either.
     pub sources: Vec<String>,
 }
 
@@ -115,6 +115,27 @@ impl Explainer<'_> {
         sources.dedup();
         let sources = sources.into_iter().map(|source| self.name(source).to_owned()).collect();
         Ok(Some(Contradiction { attribute: attribute.to_owned(), height, rules, sources }))
+    }
+
+    /// Where a contradiction starts: the attributes behind it that no other contradiction explains.
+    pub(super) fn origins(&self, contradiction: &Contradiction) -> Result<Vec<String>, super::Error> {
+        let (mut open, mut seen, mut origins) = (contradiction.sources.clone(), Vec::new(), Vec::new());
+        while let Some(source) = open.pop() {
+            if seen.contains(&source) {
+                continue;
+            }
+            let behind = match self.derived(&source) {
+                Ok(_) => self.contradiction(&source)?.map_or(Vec::new(), |why| why.sources),
+                Err(_) => Vec::new(),
+            };
+            if behind.is_empty() {
+                origins.push(source.clone());
+            }
+            open.extend(behind);
+            seen.push(source);
+        }
+        origins.sort_unstable();
+        Ok(origins)
     }
 
     /// The value of an input, if a single one is possible at all.

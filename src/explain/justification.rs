@@ -35,7 +35,12 @@ pub struct Justification {
     /// If the decided value is not fully possible: why.
     pub doubt: Option<Explanation>,
     /// Why no value is decided, if none is.
+    #[serde(rename = "reason")]
     pub undecided: Option<Undecided>,
+    /// 1 − the possibility: how far what is known contradicts itself.
+    pub conflict: f32,
+    /// How many values the attribute has.
+    pub values: usize,
     /// If no value is fully possible: the rules that contradict each other.
     pub contradiction: Option<Contradiction>,
 }
@@ -111,7 +116,12 @@ impl Explainer<'_> {
             explanation,
             doubt: (unique && possibility < 1.0).then(these),
             undecided: undecided(&degrees),
-            contradiction: self.contradiction(self.name(attribute))?,
+            conflict: 1.0 - possibility,
+            values: degrees.len(),
+            contradiction: match self.contradiction(self.name(attribute))? {
+                Some(why) => Some(Contradiction { sources: self.origins(&why)?, ..why }),
+                None => None,
+            },
             decision,
         })
     }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::Explainer;
@@ -58,6 +60,11 @@ pub enum WarningKind {
         /// The conclusion.
         conclusion: String,
     },
+    /// A rule whose parameters leave everything open.
+    Open {
+        /// The rule.
+        rule: String,
+    },
     /// Two rules that say the same.
     Duplicate {
         /// The rule.
@@ -69,6 +76,8 @@ pub enum WarningKind {
     Dead {
         /// The rule.
         rule: String,
+        /// Whether it excludes its conclusion all the same.
+        equivalence: bool,
     },
     /// Values that no rule concludes on, for or against.
     NeverConcluded {
@@ -76,6 +85,11 @@ pub enum WarningKind {
         attribute: String,
         /// Its values.
         values: Vec<Value>,
+    },
+    /// Contradictions that are not told for their number.
+    More {
+        /// The attribute concluded on.
+        attribute: String,
     },
     /// Rules that leave no value fully possible.
     Contradiction {
@@ -96,8 +110,10 @@ pub enum WarningKind {
 const CONTRADICTIONS: usize = 5;
 /// The most rules of a set whose pairs are compared.
 const PAIRED_RULES: usize = 2_000;
-/// The most crisp inputs tried out where a rule set reads what others conclude.
+/// The most crisp inputs tried out.
 const TRIED_INPUTS: usize = 4_096;
+/// The most of them that are looked at for the rules that contradict each other.
+const TRIED_CONTRADICTIONS: usize = 256;
 
 /// Looks for what is doubtful in the rules of an engine.
 ///
@@ -181,6 +197,9 @@ impl<'e> Set<'e> {
                 let conclusion = rule.conclusion().text().to_owned();
                 found.push((i, WarningKind::SaysNothing { rule: name(), conclusion }));
             }
+            if rule.s() == 1.0 && rule.r() == 1.0 {
+                found.push((i, WarningKind::Open { rule: name() }));
+            }
             let mut premise: Vec<Members<'_>> =
                 rule.premise().iter().map(|p| (p.attribute(), p.subset().as_slice())).collect();
             premise.sort_unstable();
@@ -190,8 +209,15 @@ impl<'e> Set<'e> {
                 found.push((i, WarningKind::Duplicate { rule: name(), other: other.to_owned() }));
             }
             let possible = nothing_known.premise(self.stage, Level { rule: i, side: Side::Inside }) > 0.0;
-            if !possible || required(&[rule]).is_none() {
-                found.push((i, WarningKind::Dead { rule: name() }));
+            // Terms of a number may overlap.
+            let terms = |attribute: usize| self.engine.base().attributes()[attribute].terms().is_some();
+            let apart = rule.premise().iter().any(|a| {
+                let meets = |b: &Proposition| a.subset().positions().any(|i| b.subset().contains(i));
+                !terms(a.attribute()) && rule.premise().iter().any(|b| b.attribute() == a.attribute() && !meets(b))
+            });
+            let apart = apart || rule.premise().iter().all(|c| !terms(c.attribute())) && required(&[rule]).is_none();
+            if !possible || apart {
+                found.push((i, WarningKind::Dead { rule: name(), equivalence: rule.s() < 1.0 }));
             }
         }
         found
@@ -215,7 +241,24 @@ impl<'e> Set<'e> {
     fn contradictions(&self) -> Vec<(usize, WarningKind)> {
         let base = self.engine.base();
         let reads_inputs = self.set.reads().into_iter().all(|read| matches!(base.source(read), Source::Input(_)));
-        if reads_inputs { self.between_pairs() } else { self.tried_out().into_iter().collect() }
+        let mut found = if reads_inputs { self.between_pairs() } else { Vec::new() };
+        for (rule, kind) in self.tried_out() {
+            let told = |rules: &[String]| {
+                found.iter().any(|(_, known)| match known {
+                    WarningKind::Contradiction { rules: known, .. } => known.iter().all(|rule| rules.contains(rule)),
+                    _ => false,
+                })
+            };
+            let WarningKind::Contradiction { rules, .. } = &kind else { continue };
+            if found.len() < CONTRADICTIONS && !told(rules) {
+                found.push((rule, kind));
+            }
+        }
+        if found.len() == CONTRADICTIONS {
+            let last = found[CONTRADICTIONS - 1].0;
+            found.push((last, WarningKind::More { attribute: self.attribute.name().to_owned() }));
+        }
+        found
     }
 
     /// Pairs of rules whose conclusions leave no value, with premises that can come about together.
@@ -283,51 +326,83 @@ impl<'e> Set<'e> {
         })
     }
 
-    /// The first contradiction among all crisp inputs, if these are few.
-    fn tried_out(&self) -> Option<(usize, WarningKind)> {
+    /// Contradictions met on crisp inputs: on all of them if these are few, otherwise on some drawn
+    /// at random.
+    fn tried_out(&self) -> Vec<(usize, WarningKind)> {
+        let base = self.engine.base();
+        let cases = self.crisp_cases();
+        let mut read: Vec<&str> = self.set.reads().into_iter().map(|read| base.attributes()[read].name()).collect();
+        read.retain(|name| self.engine.stage(name).is_ok());
+        let name = self.attribute.name();
+        let names: Vec<&str> = read.iter().copied().chain([name]).collect();
+        let inferred = self.engine.infer_batch(&cases, &names).expect("derived attributes of this engine");
+        let heights = |name: &str| -> Vec<f32> {
+            let degrees = inferred.get(name).expect("asked for");
+            degrees.outer_iter().map(|row| row.fold(0.0, |height: f32, &degree| height.max(degree))).collect()
+        };
+        let own = heights(name);
+        let others: Vec<Vec<f32>> = read.iter().map(|name| heights(name)).collect();
+        let mut found: Vec<(usize, WarningKind)> = Vec::new();
+        let mut known: Vec<Vec<String>> = Vec::new();
+        // What the rules read must be in order: else the contradiction is of other rules.
+        let in_order = |case: &usize| own[*case] < 1.0 && others.iter().all(|heights| heights[*case] == 1.0);
+        for case in (0..cases.len()).filter(in_order).take(TRIED_CONTRADICTIONS) {
+            let explainer = Explainer::new(self.engine, &cases.row(case)).expect("one case of this engine");
+            let why = explainer.contradiction(name).expect("a derived attribute").expect("a height below 1");
+            let rules: Vec<String> = why.rules.iter().map(|rule| rule.rule.clone()).collect();
+            if known.contains(&rules) || found.len() == CONTRADICTIONS {
+                continue;
+            }
+            known.push(rules.clone());
+            let last = self.set.rules().iter().rposition(|rule| rules.iter().any(|name| name == rule.name()));
+            let value = |input: &Attribute| {
+                let position = base.position(input.name()).expect("an input");
+                Some((input.name().to_owned(), explainer.crisp(position)?.clone()))
+            };
+            let kind = WarningKind::Contradiction {
+                attribute: name.to_owned(),
+                by_equivalence: why.rules.iter().any(|rule| rule.side == Some(super::Allowed::Opposite)),
+                witness: base.inputs().filter_map(value).collect(),
+                height: why.height,
+                rules,
+            };
+            found.push((last.expect("rules of this set"), kind));
+        }
+        found
+    }
+
+    /// Cases in which all inputs behind the rule set have a value, and the others are unknown.
+    fn crisp_cases(&self) -> Cases {
         let (engine, base) = (self.engine, self.engine.base());
         let cone = engine.program().cone(&[self.stage]);
         let sets = base.rule_sets().iter().enumerate().filter(|(stage, _)| cone[*stage]).map(|(_, set)| set);
-        let mut inputs: Vec<usize> =
-            sets.flat_map(|set| set.reads()).filter(|&read| matches!(base.source(read), Source::Input(_))).collect();
-        inputs.sort_unstable();
-        inputs.dedup();
-        let sizes: Vec<usize> = inputs.iter().map(|&input| base.attributes()[input].domain().len()).collect();
-        let count =
-            sizes.iter().try_fold(1usize, |count, &size| count.checked_mul(size).filter(|&n| n <= TRIED_INPUTS))?;
-        let digit = |case: usize, place: usize| case / sizes[..place].iter().product::<usize>() % sizes[place];
-        let cases = base.inputs().fold(engine.cases().count(count), |cases, attribute| {
-            let place = inputs.iter().position(|&input| base.attributes()[input].name() == attribute.name());
-            let known = (0..count).map(|case| match place {
-                Some(place) => Input::Value(attribute.domain().values()[digit(case, place)].clone()),
-                None => Input::Unknown,
-            });
-            cases.inputs(attribute.name(), known)
+        let mut behind = vec![false; base.attributes().len()];
+        sets.flat_map(|set| set.reads()).for_each(|read| behind[read] = true);
+        let inputs: Vec<&Attribute> =
+            base.inputs().filter(|input| behind[base.position(input.name()).expect("an input")]).collect();
+        let all = inputs.iter().try_fold(1usize, |count, input| {
+            count.checked_mul(input.domain().len()).filter(|&count| count <= TRIED_INPUTS)
         });
-        let cases: Cases = cases.build().expect("values of the domains");
-        let mut read: Vec<&str> = self.set.reads().into_iter().map(|read| base.attributes()[read].name()).collect();
-        read.retain(|name| engine.stage(name).is_ok());
-        let name = self.attribute.name();
-        let names: Vec<&str> = read.iter().copied().chain([name]).collect();
-        let inferred = engine.infer_batch(&cases, &names).expect("derived attributes of this engine");
-        let height = |name: &str, case: usize| inferred.distribution(name, case).expect("asked for").height();
-        // What the rules read must be in order: else the contradiction is of other rules.
-        let case = (0..count).find(|&i| height(name, i) < 1.0 && read.iter().all(|read| height(read, i) == 1.0))?;
-        let explainer = Explainer::new(engine, &cases.row(case)).ok()?;
-        let why = explainer.contradiction(name).ok()??;
-        let names: Vec<String> = why.rules.iter().map(|rule| rule.rule.clone()).collect();
-        let last = self.set.rules().iter().rposition(|rule| names.iter().any(|name| name == rule.name()))?;
-        let value = |&input: &usize| Some((explainer.name(input).to_owned(), explainer.crisp(input)?.clone()));
-        Some((
-            last,
-            WarningKind::Contradiction {
-                attribute: name.to_owned(),
-                by_equivalence: why.rules.iter().any(|rule| rule.side == Some(super::Allowed::Opposite)),
-                rules: names,
-                witness: inputs.iter().filter_map(value).collect(),
-                height: why.height,
-            },
-        ))
+        let count = all.unwrap_or(TRIED_INPUTS);
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let mut stride: usize = 1;
+        base.inputs()
+            .fold(engine.cases().count(count), |cases, attribute| {
+                if !inputs.contains(&attribute) {
+                    return cases.unknown(attribute.name());
+                }
+                let values = attribute.domain().values();
+                let before = stride;
+                stride = stride.saturating_mul(values.len());
+                let mut position = |case: usize| match all {
+                    Some(_) => case / before % values.len(),
+                    None => random.next_u32() as usize % values.len(),
+                };
+                let known: Vec<Input> = (0..count).map(|case| Input::Value(values[position(case)].clone())).collect();
+                cases.inputs(attribute.name(), known)
+            })
+            .build()
+            .expect("values of the domains")
     }
 }
 
@@ -401,19 +476,33 @@ impl Display for WarningKind {
                     "rule \"{rule}\": {conclusion} excludes no value, so it says nothing; conclude on fewer values"
                 )
             }
+            Self::Open { rule } => {
+                write!(f, "rule \"{rule}\" has s = 1 and r = 1, so it says nothing; lower one of them, or leave it out")
+            }
             Self::Duplicate { rule, other } => write!(f, "rule \"{rule}\" says the same as \"{other}\": leave one out"),
-            Self::Dead { rule } => {
+            Self::Dead { rule, equivalence: false } => {
                 write!(
                     f,
                     "rule \"{rule}\" can never fire: nothing meets all its conditions; mend them, or leave it out"
                 )
             }
+            Self::Dead { rule, equivalence: true } => write!(
+                f,
+                "rule \"{rule}\" can never fire: nothing meets all its conditions, so that with s < 1 it always \
+                 excludes its conclusion; mend them"
+            ),
             Self::NeverConcluded { attribute, values } => {
                 let values: Vec<String> = values.iter().map(Value::to_string).collect();
                 let values = list_names(values.iter().map(String::as_str));
                 write!(
                     f,
                     "{attribute}: no rule ever concludes {values}; add a rule for it, or leave it out of the domain"
+                )
+            }
+            Self::More { attribute } => {
+                write!(
+                    f,
+                    "there may be more contradictions on {attribute}: mend these {CONTRADICTIONS} and check again"
                 )
             }
             Self::Contradiction { attribute, rules, witness, height, by_equivalence } => {
@@ -424,7 +513,10 @@ impl Display for WarningKind {
                     height => write!(f, "no value of {attribute} is possible to more than {height}; ")?,
                 }
                 if *by_equivalence {
-                    write!(f, "an `iff` whose premise is false excludes its conclusion: write `if`, or give it s")
+                    write!(
+                        f,
+                        "a rule with s < 1 excludes its conclusion where its premise is false: write `if` for `iff`, or raise s"
+                    )
                 } else {
                     write!(f, "let their conditions exclude each other, or allow for exceptions by r")
                 }

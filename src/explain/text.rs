@@ -235,7 +235,11 @@ impl Justification {
             }
             _ if self.undecided == Some(Undecided::Conflict) => {
                 let degree = p.degree(*possibility);
-                format!("{} is in conflict, all its values possible to degree {degree}", p.value(attribute))
+                let all = match self.decision.len() == self.values {
+                    true => "all its values".to_owned(),
+                    false => listed(names(&self.decision, 0), "and"),
+                };
+                format!("{} is in conflict, {all} possible to degree {degree}", p.value(attribute))
             }
             several => {
                 let values = p.value(listed(names(several, 0), "and"));

@@ -57,7 +57,8 @@ impl RuleSetParameters {
         let set = &base.rule_sets()[number];
         let attribute = base.conclusion(set).name();
         let pairs = || self.s.iter().zip(&self.r).map(|(&s, &r)| [s, r]);
-        if self.rules.is_empty() {
+        let changed = self.fingerprint.is_some_and(|fingerprint| fingerprint != base.set_fingerprint(number));
+        if self.rules.is_empty() && !changed {
             self.check(attribute, set.rules().len())?;
             return Ok(pairs().collect());
         }
@@ -78,8 +79,11 @@ impl RuleSetParameters {
         if !said.is_empty() {
             return Err(moved(said.join("; ")));
         }
-        if self.fingerprint.is_some_and(|fingerprint| fingerprint != base.set_fingerprint(number)) {
-            return Err(moved("the rules have the same names but say something else now".to_owned()));
+        if changed {
+            return Err(moved(
+                "the rules have the same names but say something else now, of them or of the values they speak of"
+                    .to_owned(),
+            ));
         }
         Ok(found)
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::cascade::Cascade;
+use super::{Error, LearningConfig};
 use crate::inference::{Cases, Engine};
 use crate::program::LANES;
 
@@ -45,7 +45,7 @@ pub struct RuleSetConflicts {
 }
 
 /// Finds the cases that contradict the rules, rule set by rule set in cascade order, with the
-/// engine's parameters.
+/// engine's parameters for what the rules read, and those kept that learning would keep.
 ///
 /// A mislabelled example is a conflict of a distance near 1 as soon as its inputs are read with
 /// some certainty, so the list is a list of probable label errors (or of inputs misread).
@@ -53,7 +53,7 @@ pub struct RuleSetConflicts {
 /// ```
 /// use ndarray::array;
 /// use pinesy::inference::{Engine, Target};
-/// use pinesy::learning::find_conflicts;
+/// use pinesy::learning::{LearningConfig, find_conflicts};
 /// use pinesy::possibility::{Attribute, Domain};
 /// use pinesy::rules::{Condition, Rule, RuleBase};
 ///
@@ -67,15 +67,17 @@ pub struct RuleSetConflicts {
 /// let labels = [0, 1, 0].map(|label| Some(Target::value(label))); // the last one is wrong
 /// let engine = Engine::of(&base);
 /// let cases = engine.cases().possibilities("a", &inputs).targets("b", labels).build()?;
-/// let worst = &find_conflicts(&engine, &cases)?[0].conflicts[0];
+/// let worst = &find_conflicts(&engine, &cases, &LearningConfig::default())?[0].conflicts[0];
 /// assert_eq!((worst.example, worst.rule.as_deref()), (2, Some("b is a")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
+/// [`Error::Config`];
 /// [`inference::Error::OtherRules`](crate::inference::Error::OtherRules) for cases of another rule
 /// base.
-pub fn find_conflicts(engine: &Engine, cases: &Cases) -> Result<Vec<RuleSetConflicts>, Error> {
+pub fn find_conflicts(engine: &Engine, cases: &Cases, config: &LearningConfig) -> Result<Vec<RuleSetConflicts>, Error> {
+    config.check()?;
     cases.check_base(engine.base())?;
     let program = engine.program();
     let mut cascade = Cascade::new(program, cases);
@@ -84,7 +86,7 @@ pub fn find_conflicts(engine: &Engine, cases: &Cases) -> Result<Vec<RuleSetConfl
         let structure = program.structure(stage);
         let mut distances = Vec::new();
         let mut conflicts = Vec::new();
-        for (number, block) in cascade.blocks(stage, &[]).iter().enumerate() {
+        for (number, block) in cascade.blocks(stage, &config.fixed(set)).iter().enumerate() {
             for (lane, distance) in block.distances() {
                 distances.push(distance);
                 if distance > 0.0 {

@@ -65,8 +65,8 @@ pub struct LearningConfig {
     /// Degrees that differ by at most this share of the greater count as equal. Default 0, the
     /// exact definition; the public Python/C++ implementation uses 0.001.
     pub tolerance: f32,
-    /// Keep every s and r that the rules state as a number, and learn the others beside them.
-    /// Default: no, all are learned.
+    /// Keep what the rules say: s of `if` (1) and `iff` (0), and every s and r stated as a number;
+    /// learn the others beside them. Default: no, all are learned.
     #[serde(default)]
     pub keep_fixed: bool,
 }
@@ -84,7 +84,7 @@ impl LearningConfig {
         self
     }
 
-    /// Sets whether the s and r that the rules state as numbers are kept.
+    /// Sets whether the s and r that the rules state are kept.
     pub fn with_keep_fixed(mut self, keep: bool) -> Self {
         self.keep_fixed = keep;
         self
@@ -92,7 +92,7 @@ impl LearningConfig {
 
     /// The columns of a rule set that are not learned, with their parameters.
     fn fixed(&self, set: &RuleSet) -> Vec<(usize, f32)> {
-        let all = set.rules().iter().flat_map(SetRule::fixed).enumerate();
+        let all = set.rules().iter().flat_map(SetRule::stated).enumerate();
         all.filter(|_| self.keep_fixed).filter_map(|(column, degree)| Some((column, degree?))).collect()
     }
 

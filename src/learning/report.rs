@@ -2,7 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What learning did, rule set by rule set in cascade order. Prints as a table.
+/// What learning did, rule set by rule set in cascade order. Prints as a table: worst is how far
+/// the worst example by itself asks for what the rules cannot give, ∇ how far the examples, each
+/// first brought as near as it can be by itself, contradict each other.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LearningReport {
@@ -61,21 +63,27 @@ impl fmt::Display for LearningReport {
         let width = self.rule_sets.iter().map(|set| set.attribute.len()).max().unwrap_or(0).max("rule set".len());
         writeln!(
             f,
-            "{:width$}  {:>5}  {:>8}  {:>8}  {:>10}  {:>10}",
-            "rule set", "rules", "examples", "kept", "∇", "seconds"
+            "{:width$}  {:>5}  {:>8}  {:>8}  {:>10}  {:>10}  {:>10}",
+            "rule set", "rules", "examples", "kept", "worst", "∇", "seconds"
         )?;
         for set in &self.rule_sets {
             writeln!(
                 f,
-                "{:width$}  {:>5}  {:>8}  {:>8}  {:>10.3e}  {:>10.4}",
-                set.attribute, set.rules, set.examples, set.kept, set.chebyshev_distance, set.seconds
+                "{:width$}  {:>5}  {:>8}  {:>8}  {:>10.3e}  {:>10.3e}  {:>10.4}",
+                set.attribute,
+                set.rules,
+                set.examples,
+                set.kept,
+                set.worst_example,
+                set.chebyshev_distance,
+                set.seconds
             )?;
         }
         if self.rule_sets.iter().any(|set| set.threshold.is_some()) {
             writeln!(f, "a threshold drops examples, and of those kept the rows at or above it, before ∇ is taken")?;
         }
         if !self.unlearned.is_empty() {
-            writeln!(f, "without targets, parameters as before: {}", self.unlearned.join(", "))?;
+            writeln!(f, "not learned, parameters as before: {}", self.unlearned.join(", "))?;
         }
         write!(f, "{:.3} s in all", self.seconds)
     }

@@ -22,9 +22,10 @@ pub enum Decision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Undecided {
-    /// Several values, but not all, are equally and most possible.
+    /// Several values, but not all, are fully possible.
     Tie,
-    /// No value is more possible than another, and none fully: what is known contradicts itself.
+    /// Several values are equally and most possible, but none fully: what is known contradicts
+    /// itself.
     Conflict,
     /// Every value is fully possible: nothing is known.
     Unknown,
@@ -178,10 +179,10 @@ pub fn necessity(degrees: &[f32], positions: &[usize]) -> f32 {
 /// Why no value is decided; none if one is.
 pub fn undecided(degrees: &[f32]) -> Option<Undecided> {
     let Decision::Ambiguous(ties) = decide(degrees) else { return None };
-    Some(match (ties.len() == degrees.len(), height(degrees) == 1.0) {
-        (false, _) => Undecided::Tie,
+    Some(match (height(degrees) == 1.0, ties.len() == degrees.len()) {
+        (false, _) => Undecided::Conflict,
         (true, true) => Undecided::Unknown,
-        (true, false) => Undecided::Conflict,
+        (true, false) => Undecided::Tie,
     })
 }
 

@@ -72,9 +72,9 @@ impl SetRule {
         self.stated.degrees()[1]
     }
 
-    /// s and r where they were given as numbers.
-    pub fn fixed(&self) -> [Option<f32>; 2] {
-        self.stated.fixed()
+    /// s, by a number or by `if` or `iff`, and r where it was given.
+    pub fn stated(&self) -> [Option<f32>; 2] {
+        [Some(self.s()), self.stated.r]
     }
 }
 
@@ -215,23 +215,22 @@ impl RuleBase {
     /// # Panics
     /// If there is no such rule set.
     pub fn set_fingerprint(&self, set: usize) -> Fingerprint {
-        let of = |rule: &SetRule| {
+        let of_rule = |rule: &SetRule| {
             let mut text = Text(SipHasher13::new());
-            text.json(&rule.name);
-            for proposition in rule.premise().iter().chain([rule.conclusion()]) {
-                let attribute = &self.attributes()[proposition.attribute];
-                text.json(&attribute.name());
-                for position in proposition.subset.positions() {
-                    text.json(&attribute.domain().values()[position]);
-                }
-            }
+            let propositions = rule.premise().iter().chain([rule.conclusion()]);
+            let said = propositions.map(|p| (self.attributes()[p.attribute].name(), p.subset.as_slice()));
+            text.json(&(&rule.name, said.collect::<Vec<_>>()));
             Fingerprint::of(text.0).to_string()
         };
         let of_set = |set: &RuleSet| {
-            let mut rules: Vec<String> = set.rules.iter().map(of).collect();
+            let mut rules: Vec<String> = set.rules.iter().map(of_rule).collect();
             rules.sort_unstable();
+            // What the values of the attributes are, terms included.
+            let attributes = set.reads().into_iter().chain([set.attribute]).map(|i| &self.attributes()[i]);
+            let mut attributes: Vec<&Attribute> = attributes.collect();
+            attributes.sort_unstable_by_key(|attribute| attribute.name());
             let mut text = Text(SipHasher13::new());
-            text.json(&rules);
+            text.json(&(rules, attributes));
             Fingerprint::of(text.0)
         };
         self.0.set_fingerprints.get_or_init(|| self.rule_sets().iter().map(of_set).collect())[set]

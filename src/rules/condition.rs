@@ -101,6 +101,7 @@ pub(super) fn no_value(attribute: &Attribute, text: &str) -> Error {
 pub(super) fn outside(attribute: &Attribute, value: &Value) -> Error {
     let same_text = attribute.domain().values().iter().find(|known| known.to_string() == value.to_string());
     let form = same_text.map(|known| if matches!(known, Value::Symbol(_)) { Form::Text } else { Form::Number });
+    let form = form.or(attribute.terms().map(|_| Form::Term));
     ErrorKind::OutsideDomain {
         attribute: attribute.name().to_owned(),
         value: value.to_string(),
@@ -138,11 +139,6 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// The parameters that were given as numbers: s, r.
-    pub fn fixed(self) -> [Option<f32>; 2] {
-        [self.s, self.r]
-    }
-
     /// s and r.
     pub fn degrees(self) -> [f32; 2] {
         [self.s.unwrap_or(if self.equivalence { 0.0 } else { 1.0 }), self.r.unwrap_or(0.0)]

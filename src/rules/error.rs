@@ -185,6 +185,8 @@ pub enum Form {
     Text,
     /// Without: `4`.
     Number,
+    /// By a term: `'fever'`.
+    Term,
 }
 
 impl Form {
@@ -192,6 +194,7 @@ impl Form {
         match self {
             Self::Text => format!("; its values are texts: quote it ('{value}')"),
             Self::Number => format!("; its values are numbers: write {value} without quotes"),
+            Self::Term => "; it is told in terms: write one of these, or add a term".to_owned(),
         }
     }
 }
@@ -207,7 +210,11 @@ fn quote_or_split(names: &[String], unknown: &[String]) -> String {
     match (unknown.first(), names.len()) {
         (Some(text), _) => format!("; '{text}' is no attribute: if it is a value, quote it ('{text}')"),
         (None, 0) => String::new(),
-        (None, _) => "; conditions on several attributes make a list: if = [\"…\", \"…\"]".to_owned(),
+        (None, _) => {
+            "; where all must hold, make a list: if = [\"…\", \"…\"]; where one is enough, or to conclude on several, \
+             write several rules"
+                .to_owned()
+        }
     }
 }
 

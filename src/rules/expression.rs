@@ -162,7 +162,18 @@ fn cure(text: &str) -> Option<&'static str> {
     }
     let words: Vec<&str> = bare.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let rest = ["==", "!=", "<=", ">="].iter().fold(bare.clone(), |text, operator| text.replace(operator, " "));
-    if quote.is_some() {
+    let flat: String = bare.split_whitespace().collect::<Vec<_>>().join(" ");
+    if bare.contains("=>") || bare.contains("=<") {
+        Some("write >= for \"at least\" and <= for \"at most\"")
+    } else if bare.contains("<>") {
+        Some("write != for \"is not\"")
+    } else if flat.contains("in (") || flat.contains("in {") {
+        Some("a list of values stands in brackets, as in legs in [2, 4]")
+    } else if flat.contains("in ") && bare.contains("..") {
+        Some("a condition takes a list, as in legs in [2, 3, 4], or two comparisons, as in legs >= 2 && legs <= 4")
+    } else if bare.contains(['‘', '’', '“', '”', '`']) {
+        Some("texts stand in straight quotes, such as 'red'")
+    } else if quote.is_some() {
         Some("a quote is not closed: expected texts in quotes, such as 'red'")
     } else if rest.contains('=') {
         Some("'=' compares nothing: write == for \"is\" and != for \"is not\"")
@@ -173,7 +184,7 @@ fn cure(text: &str) -> Option<&'static str> {
     } else if words.iter().any(|word| word.eq_ignore_ascii_case("or")) {
         Some("'or' is written || within a condition on one attribute; for several attributes write several rules")
     } else if words.iter().any(|word| word.eq_ignore_ascii_case("not")) {
-        Some("'not' is written ! or !=, as in colour != 'red'")
+        Some("'not' is written != or !(…), as in colour != 'red' or !(colour in ['red', 'green'])")
     } else if words.iter().any(|word| word.eq_ignore_ascii_case("is")) {
         Some("'is' is written ==, as in colour == 'red'")
     } else {
@@ -357,7 +368,12 @@ fn collect_compared(expr: &Expr, variable: &str, context: &Context, values: &mut
         _ => return,
     };
     let Ok(value) = context.resolve(other) else { return };
-    match (call.func_name.as_str(), from_cel(&value)) {
+    let value = match value {
+        // No value is true or false, but people may think so.
+        cel::Value::Bool(truth) => Some(Value::from(truth.to_string().as_str())),
+        other => from_cel(&other),
+    };
+    match (call.func_name.as_str(), value) {
         (operators::IN, Some(Value::Tuple(members))) => values.extend(members),
         (operators::EQUALS | operators::NOT_EQUALS, Some(value)) => values.push(value),
         _ => {}

@@ -226,6 +226,7 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Erro
         attributes: HashMap::new(),
         attribute_starts: Vec::new(),
         rule_starts: Vec::new(),
+        default_names: HashMap::new(),
         empty_sections: Vec::new(),
         rejected: 0,
         subsets: HashMap::new(),
@@ -308,6 +309,8 @@ struct Loader<'a> {
     attributes: HashMap<String, Attribute>,
     attribute_starts: Vec<usize>,
     rule_starts: Vec<usize>,
+    /// How often each name was made up.
+    default_names: HashMap<String, usize>,
     /// Sections of which their `where` kept nothing.
     empty_sections: Vec<Place>,
     /// Repetitions that a `where` did not let through.
@@ -458,7 +461,9 @@ impl Loader<'_> {
                 }
                 .into()));
             }
-            loader.attributes.insert(name, attribute.clone());
+            if loader.attributes.insert(name.clone(), attribute.clone()).is_some() {
+                return Err(at(ErrorKind::Duplicate { what: "attribute", name }.into()));
+            }
             loader.attribute_starts.push(start);
             loader.builder.push_attribute(attribute);
             Ok(())
@@ -566,16 +571,21 @@ impl Loader<'_> {
             for (repetition, conjunct) in &premise {
                 match repetition {
                     None => conditions.push(loader.condition(conjunct)?),
-                    Some(repetition) => loader.repeat(repetition, 0, &mut |loader| {
-                        conditions.push(loader.condition(conjunct)?);
-                        Ok(())
-                    })?,
+                    Some(repetition) => {
+                        let (before, rejected) = (conditions.len(), loader.rejected);
+                        loader.repeat(repetition, 0, &mut |loader| {
+                            conditions.push(loader.condition(conjunct)?);
+                            Ok(())
+                        })?;
+                        let empty = before == conditions.len() && rejected < loader.rejected;
+                        loader.note_if_empty(empty, conjunct.offset);
+                    }
                 }
             }
             let then = loader.condition(&conclusion)?;
             let name = match &name {
                 Some(name) => name.render(&loader.scope).map_err(|e| loader.source.error(start, e))?,
-                None => default_name(&conditions, &then),
+                None => loader.unused_name(default_name(&conditions, &then)),
             };
             loader.rule_starts.push(if conditions.is_empty() { premise_start } else { start });
             let rule = Rule { name, premise: conditions, conclusion: Some(then), stated };
@@ -584,6 +594,13 @@ impl Loader<'_> {
         })?;
         self.note_if_empty(known == self.rule_starts.len() && rejected < self.rejected, start);
         Ok(())
+    }
+
+    /// A name that nobody wrote must not be one that is there already.
+    fn unused_name(&mut self, name: String) -> String {
+        let count = self.default_names.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 { name } else { format!("{name} ({count})") }
     }
 
     fn condition(&mut self, conjunct: &Conjunct) -> Result<Condition, Error> {
@@ -611,7 +628,8 @@ impl Loader<'_> {
                         return Err(at(outside(attribute, &value)));
                     }
                 }
-                let subset = Subset::new(conjunct.predicate.members(&self.scope, variable, values).map_err(at)?);
+                let members = conjunct.predicate.members(&self.scope, variable, values);
+                let subset = Subset::new(members.map_err(|error| at(in_terms(attribute, error)))?);
                 if subset.positions().next().is_none() {
                     return Err(at(no_value(attribute, conjunct.predicate.text())));
                 }
@@ -622,6 +640,19 @@ impl Loader<'_> {
         let text = conjunct.predicate.render(&self.scope).map_err(at)?;
         Ok(Condition { attribute: name, members: Members::Subset(subset), text })
     }
+}
+
+/// An error in a condition on a number, with the cure: its values are terms.
+fn in_terms(attribute: &Attribute, mut error: Error) -> Error {
+    if let (ErrorKind::Expression { reason, .. }, Some(terms)) = (&mut error.kind, attribute.terms()) {
+        let name = attribute.name();
+        let first = &terms.domain().values()[0];
+        *reason = format!(
+            "{name} is told in terms, {}: write {name} == '{first}', or add a term for the numbers that are meant",
+            terms.domain()
+        );
+    }
+    error
 }
 
 fn possibly<T>(name: &str, result: Result<T, crate::possibility::Error>) -> Result<T, Error> {
