@@ -140,9 +140,9 @@ fn faults_are_placed_and_explained() {
             "closed by rule 'if rain == 'yes' then d1 == 1'",
         ),
         (
-            rule("sky == 'grey'", "rain == 'yes'").repeat(2),
-            (6, 8),
-            "rule 'if sky == 'grey' then rain == 'yes'' is defined twice: expected distinct names",
+            rule("sky == 'grey'", "rain == 'yes'").replace("[[rule]]", "[[rule]]\nname = \"grey\"").repeat(2),
+            (8, 8),
+            "rule 'grey' is defined twice: expected distinct names",
         ),
         ("[[rule]]\niff = []\nthen = \"rain == 'yes'\"\n".into(), (2, 7), "has an empty premise"),
         ("[[rule]]\niff = \"sky == 'grey'\"\n".into(), (1, 1), "missing field `then`"),

@@ -92,8 +92,9 @@ struct Answer<'a> {
     example: usize,
 }
 
+/// What is said of one attribute.
 #[derive(serde::Serialize)]
-struct AttributeAnswer<'a> {
+pub(super) struct AttributeAnswer<'a> {
     possibility: &'a [f32],
     decision: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +102,20 @@ struct AttributeAnswer<'a> {
     ambiguous: bool,
     necessity: Option<f32>,
     conflict: f32,
+}
+
+impl<'a> AttributeAnswer<'a> {
+    pub fn new(domain: &'a Domain, possibility: &'a [f32]) -> Self {
+        let decided = decide(possibility).position();
+        Self {
+            decision: decided.map(|i| &domain.values()[i]),
+            reason: undecided(possibility),
+            ambiguous: decided.is_none(),
+            necessity: decided.map(|i| necessity(possibility, &[i])),
+            conflict: 1.0 - height(possibility),
+            possibility,
+        }
+    }
 }
 
 impl Serialize for Answer<'_> {
@@ -112,16 +127,7 @@ impl Serialize for Answer<'_> {
         for Column { name, domain, inferred } in self.columns {
             let row = inferred.get(name).expect("asked for");
             let possibility = row.row(self.example).to_vec();
-            let decided = decide(&possibility).position();
-            let answer = AttributeAnswer {
-                decision: decided.map(|i| &domain.values()[i]),
-                reason: undecided(&possibility),
-                ambiguous: decided.is_none(),
-                necessity: decided.map(|i| necessity(&possibility, &[i])),
-                conflict: 1.0 - height(&possibility),
-                possibility: &possibility,
-            };
-            map.serialize_entry(name, &answer)?;
+            map.serialize_entry(name, &AttributeAnswer::new(domain, &possibility))?;
         }
         map.end()
     }

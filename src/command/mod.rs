@@ -1,5 +1,6 @@
 //! The command `pinesy`: one file a subcommand.
 
+mod abduce;
 mod check;
 mod explain;
 mod infer;
@@ -39,6 +40,7 @@ pub struct Command {
 const EXAMPLES: &str = "Examples:
   pinesy check rulesets/mnist_addition.toml --set k=2
   pinesy infer rulesets/mnist_addition.toml --params p.json digits.jsonl
+  pinesy abduce rulesets/mnist_addition.toml sums.jsonl
   pinesy explain rulesets/mnist_addition.toml --attribute y1 --format html digits.jsonl > why.html
   pinesy learn rulesets/mnist_addition.toml --threshold 0.01 --out p.json examples.jsonl
   pinesy rules-report rulesets/mnist_addition.toml --params p.json examples.jsonl
@@ -49,6 +51,7 @@ const EXAMPLES: &str = "Examples:
 enum Action {
     Check(check::Check),
     Infer(infer::Infer),
+    Abduce(abduce::Abduce),
     Explain(explain::Explain),
     Learn(learn::Learn),
     RulesReport(rules_report::RulesReport),
@@ -66,6 +69,7 @@ impl Command {
         match self.action {
             Action::Check(check) => check.run(),
             Action::Infer(infer) => infer.run(),
+            Action::Abduce(abduce) => abduce.run(),
             Action::Explain(explain) => explain.run(),
             Action::Learn(learn) => learn.run(),
             Action::RulesReport(report) => report.run(),

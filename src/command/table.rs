@@ -230,6 +230,8 @@ pub struct Table<'a> {
     inputs: Vec<(&'a Attribute, Vec<f32>)>,
     /// Of all derived attributes; empty if targets are not wanted.
     targets: Vec<(&'a Attribute, Vec<Option<Target>>)>,
+    /// Whether targets are observations, of inputs as well, and inputs may be left out.
+    observed: bool,
     kept: Vec<Fields>,
     lines: Vec<usize>,
 }
@@ -238,7 +240,7 @@ impl<'a> Table<'a> {
     /// For inputs alone; what records say of derived attributes is passed over.
     pub fn of_inputs(engine: &'a Engine, form: &'a Form) -> Self {
         let inputs = engine.base().inputs().map(|attribute| (attribute, Vec::new())).collect();
-        Self { form, engine, inputs, targets: Vec::new(), kept: Vec::new(), lines: Vec::new() }
+        Self { form, engine, inputs, targets: Vec::new(), observed: false, kept: Vec::new(), lines: Vec::new() }
     }
 
     /// For inputs and the targets of derived attributes.
@@ -248,17 +250,34 @@ impl<'a> Table<'a> {
         Self { targets: derived.collect(), ..Self::of_inputs(engine, form) }
     }
 
+    /// For inputs, unknown where they are left out, and what was observed of any attributes.
+    pub fn with_observations(engine: &'a Engine, form: &'a Form) -> Self {
+        let base = engine.base();
+        let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
+        let all = base.inputs().chain(derived).map(|attribute| (attribute, Vec::new()));
+        Self { targets: all.collect(), observed: true, ..Self::of_inputs(engine, form) }
+    }
+
     /// Takes in a record, or nothing of one that is wrong.
     pub fn push(&mut self, record: Record) -> Result<(), LineError> {
         let Record { line, mut fields } = record;
         let is_attribute = |name: &str| self.engine.base().attribute(name).is_some();
+        if self.observed && !is_attribute("inputs") && !is_attribute("observed") {
+            // Either part may be missing: nothing is known then, or nothing was observed.
+            for part in ["inputs", "observed"] {
+                if fields.contains_key("inputs") || fields.contains_key("observed") {
+                    fields.entry(part).or_insert_with(|| Fields::new().into());
+                }
+            }
+        }
         let (inputs, targets) = match (fields.get("inputs"), is_attribute("inputs")) {
             (Some(Json::Object(_)), false) => {
                 let Some(Json::Object(inputs)) = fields.remove("inputs") else { unreachable!("just seen") };
-                let targets = match fields.remove("targets") {
+                let said = if self.observed { "observed" } else { "targets" };
+                let targets = match fields.remove(said) {
                     None | Some(Json::Null) => Fields::new(),
                     Some(Json::Object(targets)) => targets,
-                    Some(_) => return Err(LineError::Shape { expected: "\"targets\": {…}" }),
+                    Some(_) => return Err(LineError::Shape { expected: "\"targets\" or \"observed\": {…}" }),
                 };
                 self.check_names(inputs.keys(), false)?;
                 self.check_names(targets.keys(), true)?;
@@ -266,6 +285,11 @@ impl<'a> Table<'a> {
                     return Err(LineError::Beside(name.clone()));
                 }
                 (inputs, targets)
+            }
+            // Of what stands side by side, inputs are inputs.
+            _ if self.observed => {
+                let is_input = |name: &str| self.inputs.iter().any(|(attribute, _)| attribute.name() == name);
+                fields.clone().into_iter().partition(|(name, _)| is_input(name))
             }
             _ => (fields.clone(), fields.clone()),
         };
@@ -287,6 +311,7 @@ impl<'a> Table<'a> {
                 self.form.check_height(attribute, &degrees)?;
                 Ok(degrees)
             }
+            (None, _) if self.observed => Ok(vec![1.0; attribute.domain().len()]),
             (None, Missing::Unknown) => Ok(vec![1.0; attribute.domain().len()]),
             (None, Missing::Error) => Err(LineError::MissingInput(attribute.name().to_owned())),
         };
@@ -309,7 +334,7 @@ impl<'a> Table<'a> {
         let concluded: Vec<&str> = base.rule_sets().iter().map(|set| base.conclusion(set).name()).collect();
         let fits = |name: &str| match base.position(name).map(|position| base.source(position)) {
             None => false,
-            Some(Source::Input(_)) => !derived,
+            Some(Source::Input(_)) => !derived || self.observed,
             Some(Source::RuleSet(_)) => derived,
             // Attributes that no rule mentions are no harm.
             Some(Source::Unused) => true,
@@ -340,7 +365,11 @@ impl<'a> Table<'a> {
             cases = cases.possibilities(attribute.name(), &array.expect("each record was checked"));
         }
         for (attribute, column) in self.targets {
-            cases = cases.targets(attribute.name(), column);
+            cases = if self.observed {
+                cases.observed(attribute.name(), column)
+            } else {
+                cases.targets(attribute.name(), column)
+            };
         }
         Ok((cases.build()?, self.kept, self.lines))
     }
