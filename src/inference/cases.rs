@@ -196,6 +196,36 @@ impl Cases {
         Ok(self)
     }
 
+    /// Some of the cases, in this order.
+    ///
+    /// # Panics
+    /// If there is no such case.
+    #[cfg(feature = "perception")]
+    pub(crate) fn select(&self, cases: &[usize]) -> Self {
+        let of = |(set, targets): (usize, &Targets)| {
+            let mut some = Targets::default();
+            if !targets.entries.is_empty() {
+                cases.iter().for_each(|&case| some.push(self.said(set, case)));
+            }
+            some
+        };
+        Self {
+            base: self.base.clone(),
+            rows: self.rows.select(Axis(0), cases),
+            targets: self.targets.iter().enumerate().map(of).collect(),
+        }
+    }
+
+    /// The same cases with other possibilities of their inputs, all inputs in a row.
+    ///
+    /// # Panics
+    /// If the shape is another.
+    #[cfg(feature = "perception")]
+    pub(crate) fn with_degrees(self, rows: Array2<f32>) -> Self {
+        assert_eq!(rows.dim(), self.rows.dim(), "a row a case, all inputs in it");
+        Self { rows: rows.as_standard_layout().into_owned(), ..self }
+    }
+
     /// Checks that the cases are for these rules.
     pub(crate) fn check_base(&self, base: &RuleBase) -> Result<(), Error> {
         if self.base.same_rules(base) { Ok(()) } else { Err(Error::OtherRules) }

@@ -22,6 +22,7 @@
 mod architecture;
 mod augment;
 mod checkpoint;
+mod conclusions;
 mod device;
 mod digit_net;
 mod learner;
@@ -35,6 +36,7 @@ pub use augment::Augmentation;
 /// The crate that networks are written in.
 pub use burn;
 pub use checkpoint::{Checkpoint, CheckpointFault, CheckpointInfo};
+pub use conclusions::{Conclusions, ObservedImages};
 pub use device::{DeviceChoice, OpenDevice};
 pub use digit_net::{DigitNet, DigitNetwork};
 pub use reader::{Reader, accuracy};
@@ -103,6 +105,34 @@ pub enum Error {
         validation: usize,
         /// Images a step.
         batch: usize,
+    },
+    /// Images that do not fit the cases they are to stand for.
+    #[error(
+        "images placed in {rows}×{columns} positions up to {last}: expected {cases} cases × {inputs} inputs, positions below {images}"
+    )]
+    Placed {
+        /// Rows given.
+        rows: usize,
+        /// Columns given.
+        columns: usize,
+        /// Cases there are.
+        cases: usize,
+        /// Inputs of the rules.
+        inputs: usize,
+        /// Images there are.
+        images: usize,
+        /// The highest position given.
+        last: usize,
+    },
+    /// An input whose values are not the classes of the network.
+    #[error("training: input {input} has {values} values: expected {classes}, one a class of the network")]
+    Classes {
+        /// The input.
+        input: String,
+        /// Its values.
+        values: usize,
+        /// The network's classes.
+        classes: usize,
     },
     /// A label that is none of the classes.
     #[error("training: label {label} of image {image}: expected 0 to {}", classes - 1)]

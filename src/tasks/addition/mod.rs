@@ -3,11 +3,17 @@
 //! Sums are formed from images without replacement: 2k images make one sum. A prediction is
 //! right only if every digit of the result is unique and right.
 
+#[cfg(feature = "perception")]
+mod likelihood;
+
+#[cfg(feature = "perception")]
+pub use likelihood::SumLikelihood;
+
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +26,7 @@ use crate::rules::RuleBase;
 /// # Errors
 /// If k is below 1.
 pub fn rules(k: usize) -> Result<RuleBase, crate::rules::Error> {
-    let text = include_str!("../../rulesets/mnist_addition.toml");
+    let text = include_str!("../../../rulesets/mnist_addition.toml");
     RuleBase::parse(text, "rulesets/mnist_addition.toml", &[("k", i64::try_from(k).unwrap_or(i64::MAX))])
 }
 
@@ -91,6 +97,29 @@ impl Sums {
         }
         digits[0] = carry;
         (carries, digits)
+    }
+
+    /// Which image stands for each digit, a row a sum.
+    pub fn placed(&self) -> &Array2<usize> {
+        &self.images
+    }
+
+    /// What is known of the digits y_0 … y_k to whoever sees the results alone, of which a random
+    /// share is hidden.
+    pub fn seen_results(&self, labels: ArrayView1<'_, u8>, hidden: f64, seed: u64) -> Vec<Vec<Option<usize>>> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut seen = |digit: usize| Some(digit).filter(|_| random.random::<f64>() >= hidden);
+        (0..self.len()).map(|sum| self.result(sum, labels).1.into_iter().map(&mut seen).collect()).collect()
+    }
+
+    /// Cases of which nothing is known but these results.
+    ///
+    /// # Errors
+    /// If the rule base is for another k.
+    pub fn observed_cases(&self, base: &RuleBase, results: &[Vec<Option<usize>>]) -> Result<Cases, Error> {
+        let cases = base.inputs().fold(Cases::of(base).count(self.len()), |cases, a| cases.unknown(a.name()));
+        let observed = |j: usize| results.iter().map(move |result| result[j].map(Target::Position));
+        (0..=self.k).fold(cases, |cases, j| cases.observed(&format!("y{j}"), observed(j))).build()
     }
 
     /// Cases to learn from: the inputs, and the true value of every derived attribute.
