@@ -9,7 +9,7 @@ use std::path::Path;
 
 use pinesy::datasets::Mnist;
 use pinesy::inference::Engine;
-use pinesy::learning::find_conflicts;
+use pinesy::learning::{LearningConfig, find_conflicts};
 use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet};
 use pinesy::possibility::Transform;
 use pinesy::tasks::addition::{self, Sums};
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Images the network was not trained on.
     let digits = Mnist::read(root.join("datasets/mnist"))?.validation;
     let device = DeviceChoice::Cpu.open()?;
-    let network = Checkpoint::read(root.join("models/mnist.safetensors"))?.reader(&DigitNet::default(), &device)?;
+    let network = Checkpoint::read(root.join("models/mnist.safetensors"))?.own_reader::<DigitNet>(&device)?;
     let probabilities = network.probabilities(digits.views())?;
     let degrees = Transform::Antipignistic.possibilities(probabilities.view())?;
     let engine = Engine::of(&addition::rules(1)?);

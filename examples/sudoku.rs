@@ -154,7 +154,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         let start = Instant::now();
         let network = if options.pretrained {
-            Checkpoint::read(root.join("models/mnist.safetensors"))?.reader(&DigitNet::default(), &device)?
+            Checkpoint::read(root.join("models/mnist.safetensors"))?.own_reader::<DigitNet>(&device)?
         } else {
             train(options, &split, seed, &device)?
         };

@@ -241,6 +241,22 @@ impl Checkpoint {
         write_weights(path.as_ref(), &self.weights, &self.info)
     }
 
+    /// The network with these weights and the settings it was made with, on a device, ready to read.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if the checkpoint is of another kind of network, or its settings are not
+    /// those of this kind.
+    pub fn own_reader<A: Architecture>(&self, device: &OpenDevice) -> Result<Reader<A>, Error> {
+        let settings = serde_json::from_value(self.info.architecture.clone());
+        match settings {
+            Ok(architecture) => self.reader::<A>(&architecture, device),
+            Err(_) => {
+                let fault = CheckpointFault::Network { found: self.info.network.clone(), expected: A::NAME };
+                Err(Error::Checkpoint { path: self.path.clone(), fault })
+            }
+        }
+    }
+
     /// The network with these weights, on a device, ready to read.
     ///
     /// # Errors

@@ -59,29 +59,32 @@ impl<'a> ObservedImages<'a> {
 /// through minima and maxima.
 #[derive(Debug, Clone)]
 pub struct Conclusions<'a> {
-    engine: Engine,
+    /// The rules of the cases to train on, run backward.
     backward: Backward,
     train: ObservedImages<'a>,
+    /// The rules of the cases to choose by.
+    engine: Engine,
     validation: ObservedImages<'a>,
 }
 
 impl<'a> Conclusions<'a> {
-    /// The rules with their parameters, cases to train on, and cases to choose the best epoch by.
+    /// The rules with their parameters, and cases to train on, by which the best epoch is chosen as
+    /// well.
     ///
     /// # Errors
     /// [`inference::Error::OtherRules`] for cases of other rules.
-    pub fn new(
-        engine: &Engine,
-        train: ObservedImages<'a>,
-        validation: ObservedImages<'a>,
-    ) -> Result<Self, inference::Error> {
+    pub fn new(engine: &Engine, train: ObservedImages<'a>) -> Result<Self, inference::Error> {
         train.cases.check_base(engine.base())?;
-        validation.cases.check_base(engine.base())?;
-        Ok(Self { engine: engine.clone(), backward: engine.backward(), train, validation })
+        Ok(Self { backward: engine.backward(), engine: engine.clone(), validation: train.clone(), train })
     }
 
-    fn inputs(&self) -> Vec<&str> {
-        self.engine.base().inputs().map(|input| input.name()).collect()
+    /// Chooses the best epoch by other cases, which may be of other rules.
+    ///
+    /// # Errors
+    /// [`inference::Error::OtherRules`] for cases of other rules than the engine's.
+    pub fn validated_by(self, engine: &Engine, validation: ObservedImages<'a>) -> Result<Self, inference::Error> {
+        validation.cases.check_base(engine.base())?;
+        Ok(Self { engine: engine.clone(), validation, ..self })
     }
 }
 
@@ -105,7 +108,7 @@ impl Supervision for Conclusions<'_> {
         let possibilities = Transform::Antipignistic.possibilities(given.view()).expect("softmax");
         let rows = by_case(&possibilities, step.cases.len());
         let cases = self.train.cases.select(&step.cases).with_degrees(rows);
-        let names = self.inputs();
+        let names: Vec<&str> = self.backward.base().inputs().map(|input| input.name()).collect();
         let told = self.backward.own_excluded(&cases, &names).expect("inputs of these rules");
         let messages = by_image(told.into_degrees().into_arrays().into_iter().map(|(_, degrees)| degrees).collect());
         let mut targets = given.clone();
@@ -153,7 +156,8 @@ impl Supervision for Conclusions<'_> {
             let (train, validation) = (self.train.len(), self.validation.len());
             return Err(Error::TooFewImages { train, validation, batch });
         }
-        match self.engine.base().inputs().find(|input| input.domain().len() != classes) {
+        let inputs = || self.backward.base().inputs().chain(self.engine.base().inputs());
+        match inputs().find(|input| input.domain().len() != classes) {
             Some(input) => {
                 Err(Error::Classes { input: input.name().to_owned(), values: input.domain().len(), classes })
             }

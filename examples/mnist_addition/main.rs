@@ -15,18 +15,18 @@ use pinesy::datasets::{Digits, Mnist};
 use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::{Cases, Engine, Parameters};
 use pinesy::learning::{LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
-use pinesy::perception::{
-    Checkpoint, DeviceChoice, DigitNet, Labels, OpenDevice, Reader, Training, TrainingConfig, TrainingEvent, accuracy,
-};
+use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet, OpenDevice, Reader, accuracy};
 use pinesy::possibility::{Transform, Value};
 use pinesy::tasks::addition::{self, Sums};
 use serde::Serialize;
 use strum::VariantArray;
 
-#[path = "common/figures.rs"]
+#[path = "../common/figures.rs"]
 mod figures;
+mod training;
 
 use figures::mean_and_deviation;
+use training::{TrainingOptions, first};
 
 /// Add handwritten numbers of k digits and compare with the truth.
 ///
@@ -67,9 +67,8 @@ struct Options {
     /// Folder with the four MNIST files.
     #[arg(long, default_value_os_t = shipped("datasets/mnist"))]
     data: PathBuf,
-    /// Train the network for this many epochs first, instead of loading it.
-    #[arg(long, value_name = "EPOCHS")]
-    train: Option<usize>,
+    #[command(flatten)]
+    training: TrainingOptions,
     /// Also write the table as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -210,24 +209,13 @@ impl Part<'_> {
     }
 }
 
-fn first(digits: &Digits, count: Option<usize>) -> Digits {
-    digits.slice(0..count.unwrap_or(usize::MAX).min(digits.len()))
-}
-
 /// The shipped network, or a freshly trained one.
 fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Reader<DigitNet>, Box<dyn Error>> {
-    let Some(epochs) = options.train else {
-        return Ok(Checkpoint::read(&options.model)?.reader(&DigitNet::default(), device)?);
+    let Some(epochs) = options.training.train else {
+        return Ok(Checkpoint::read(&options.model)?.own_reader(device)?);
     };
-    let config = TrainingConfig { epochs, seed: options.seed, ..Default::default() };
-    let labels = Labels { train: &mnist.train, validation: &mnist.validation };
-    let (checkpoint, _) = Training::new(config)?.run(&DigitNet::default(), &labels, device, |event| {
-        if let TrainingEvent::Epoch(epoch) = event {
-            eprintln!("epoch {}: validation accuracy {:.2} %", epoch.number, 100.0 * epoch.validation_accuracy);
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(checkpoint.reader(&DigitNet::default(), device)?)
+    let checkpoint = options.training.run(epochs, mnist, options.seed, device)?;
+    Ok(checkpoint.own_reader(device)?)
 }
 
 fn evaluate(
