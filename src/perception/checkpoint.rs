@@ -45,6 +45,15 @@ impl Weights {
         self.0.insert(name, Weight { shape: data.shape().to_vec(), values });
     }
 
+    pub(super) fn set(&mut self, name: String, weight: Weight) {
+        self.0.insert(name, weight);
+    }
+
+    /// The shape of each tensor.
+    pub(super) fn shapes(&self) -> Vec<(&str, &[usize])> {
+        self.iter().map(|(name, weight)| (name, weight.shape.as_slice())).collect()
+    }
+
     pub(super) fn extend(&mut self, prefix: &str, other: &Self) {
         self.0.extend(other.0.iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight.clone())));
     }
@@ -195,6 +204,17 @@ pub enum CheckpointFault {
         /// Those asked for.
         expected: String,
     },
+    /// The state of a training on another kind of device.
+    #[error("the state of a training on a {found}: expected one on a {expected}")]
+    Engine {
+        /// What it was trained on.
+        found: String,
+        /// What it is to go on with.
+        expected: &'static str,
+    },
+    /// The state of a training whose optimiser is not of this network.
+    #[error("the moments of its optimiser do not fit: expected one of each for every weight")]
+    Moments,
     /// The state of a training with other settings than those to go on with.
     #[error("made with other settings ({}): expected the same", to_json(.0))]
     OtherSettings(TrainingConfig),
@@ -273,8 +293,7 @@ impl Checkpoint {
             return Err(wrong(CheckpointFault::Architecture { found, expected }));
         }
         architecture.check()?;
-        let network = self.weights.network(architecture, &device.device).map_err(wrong)?;
-        Ok(Reader::new(architecture.clone(), network, device.device.clone()))
+        Reader::new(architecture, &self.weights, device).map_err(wrong)
     }
 }
 

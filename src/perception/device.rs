@@ -29,6 +29,7 @@ pub enum DeviceChoice {
 #[derive(Debug, Clone)]
 pub struct OpenDevice {
     pub(crate) device: Device,
+    pub(crate) is_cpu: bool,
     /// Such as `device: CPU (no GPU adapter found)`.
     pub description: String,
 }
@@ -39,7 +40,8 @@ impl DeviceChoice {
     /// # Errors
     /// [`Error::NoAdapter`] for [`DeviceChoice::Wgpu`] where no adapter can be used.
     pub fn open(self) -> Result<OpenDevice, Error> {
-        let cpu = |why: &str| OpenDevice { device: Device::flex(), description: format!("device: CPU{why}") };
+        let cpu =
+            |why: &str| OpenDevice { device: Device::flex(), is_cpu: true, description: format!("device: CPU{why}") };
         match self {
             Self::Cpu => Ok(cpu("")),
             Self::Wgpu => adapter().as_ref().map(Adapter::open).map_err(|source| Error::NoAdapter { source }),
@@ -61,7 +63,8 @@ struct Adapter {
 impl Adapter {
     fn open(&self) -> OpenDevice {
         let kind = if self.is_gpu { "GPU" } else { "software adapter" };
-        OpenDevice { device: self.device.clone(), description: format!("device: {kind} {} (wgpu)", self.name) }
+        let description = format!("device: {kind} {} (wgpu)", self.name);
+        OpenDevice { device: self.device.clone(), is_cpu: false, description }
     }
 }
 

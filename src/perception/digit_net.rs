@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
-use super::{Architecture, Error, Network};
+use super::{Architecture, Convolution, ConvolutionChain, Error, Network};
 
 /// The network that comes along: reads 28×28 grey images of digits.
 ///
@@ -86,6 +86,18 @@ impl Architecture for DigitNet {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn chain(&self) -> Option<ConvolutionChain> {
+        let mut side = Self::SIDE;
+        let layer = |(i, channels): (usize, &[usize])| {
+            let (kernel, stride, padding) = if i == 0 { (5, 2, 2) } else { (3, 1, 0) };
+            let layer = Convolution { kernel, stride, padding, inputs: channels[0], outputs: channels[1], side };
+            side = layer.output_side();
+            layer
+        };
+        let convolutions = Self::CHANNELS.windows(2).enumerate().map(layer).collect();
+        Some(ConvolutionChain { convolutions, dropout: self.dropout })
     }
 
     fn check(&self) -> Result<(), Error> {

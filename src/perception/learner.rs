@@ -14,8 +14,9 @@ pub(super) type Targets<'t> = dyn FnMut(&Array2<f32>) -> Array2<f32> + 't;
 
 /// A network that is being trained, with its optimiser and the running average of its weights.
 pub(super) trait Learner {
-    /// One step of cross-entropy on pixels (images, rows × columns); gives the loss.
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, targets: &mut Targets<'_>) -> f64;
+    /// One step of cross-entropy on pixels (images, rows × columns); gives the loss. What is random
+    /// in it is drawn by the seed, or by burn's own generator.
+    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, targets: &mut Targets<'_>) -> f64;
 
     /// Moves the average: keep · average + (1 − keep) · weights. The first time it is the weights.
     fn average(&mut self, keep: f32);
@@ -67,7 +68,7 @@ impl<A: Architecture> BurnLearner<A> {
 }
 
 impl<A: Architecture> Learner for BurnLearner<A> {
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, targets: &mut Targets<'_>) -> f64 {
+    fn step(&mut self, rate: f64, pixels: Vec<f32>, _: u64, targets: &mut Targets<'_>) -> f64 {
         let scores = self.network.scores(pixel_tensor(pixels, self.architecture.input(), &self.device));
         let [images, classes] = scores.dims();
         let given = read_back(softmax(scores.clone().detach(), 1));

@@ -23,6 +23,8 @@ mod architecture;
 mod augment;
 mod checkpoint;
 mod conclusions;
+mod cpu;
+mod cpu_learner;
 mod device;
 mod digit_net;
 mod learner;
@@ -31,12 +33,13 @@ mod reader;
 mod supervision;
 mod training;
 
-pub use architecture::{Architecture, Network};
+pub use architecture::{Architecture, ConvolutionChain, Network};
 pub use augment::Augmentation;
 /// The crate that networks are written in.
 pub use burn;
 pub use checkpoint::{Checkpoint, CheckpointFault, CheckpointInfo};
 pub use conclusions::{Conclusions, ObservedImages};
+pub use cpu::Layer as Convolution;
 pub use device::{DeviceChoice, OpenDevice};
 pub use digit_net::{DigitNet, DigitNetwork};
 pub use reader::{Reader, accuracy};

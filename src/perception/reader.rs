@@ -1,23 +1,40 @@
+use std::sync::Arc;
+
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, ArrayView1, ArrayView3, Axis};
 
-use super::{Architecture, Error, Network};
+use super::checkpoint::{CheckpointFault, Weights};
+use super::cpu_learner::evaluator;
+use super::{Architecture, Error, Network, OpenDevice, cpu};
 
 /// A trained network on a device, ready to read images.
 #[derive(Debug, Clone)]
 pub struct Reader<A: Architecture> {
     architecture: A,
-    network: A::Network,
-    device: Device,
+    engine: Engine<A::Network>,
+}
+
+/// What evaluates the network.
+#[derive(Debug, Clone)]
+enum Engine<N> {
+    Burn(Box<N>, Device),
+    /// A chain of convolutions on the CPU, its normalisations folded into its weights.
+    Chain(Arc<cpu::Reader>),
 }
 
 /// Images in flight at once.
 const BATCH: usize = 256;
 
 impl<A: Architecture> Reader<A> {
-    pub(super) fn new(architecture: A, network: A::Network, device: Device) -> Self {
-        Self { architecture, network, device }
+    /// From weights, if they fit.
+    pub(super) fn new(architecture: &A, weights: &Weights, device: &OpenDevice) -> Result<Self, CheckpointFault> {
+        let network = weights.network(architecture, &device.device)?;
+        let engine = match architecture.chain().filter(|_| device.is_cpu) {
+            Some(shape) => Engine::Chain(Arc::new(evaluator(&shape, architecture.classes(), weights))),
+            None => Engine::Burn(Box::new(network), device.device.clone()),
+        };
+        Ok(Self { architecture: architecture.clone(), engine })
     }
 
     /// What was made.
@@ -35,9 +52,18 @@ impl<A: Architecture> Reader<A> {
         let classes = self.architecture.classes();
         let mut rows = Vec::with_capacity(images.dim().0 * classes);
         for batch in images.axis_chunks_iter(Axis(0), BATCH) {
-            let pixels = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
-            let scores = self.network.scores(pixel_tensor(pixels, self.architecture.input(), &self.device));
-            rows.extend(read_back(softmax(scores, 1)));
+            let pixels: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
+            match &self.engine {
+                Engine::Burn(network, device) => {
+                    let scores = network.scores(pixel_tensor(pixels, self.architecture.input(), device));
+                    rows.extend(read_back(softmax(scores, 1)));
+                }
+                Engine::Chain(chain) => {
+                    let mut scores = chain.read(&pixels);
+                    scores.chunks_exact_mut(classes).for_each(cpu::softmax);
+                    rows.extend(scores);
+                }
+            }
         }
         Ok(Array2::from_shape_vec((images.dim().0, classes), rows).expect("one row of classes an image"))
     }

@@ -3,15 +3,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ndarray::{ArrayView3, Axis};
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{CheckpointFault, CheckpointInfo, VERSION, Weights, read_weights, write_weights};
+use super::cpu_learner::CpuLearner;
 use super::learner::{BurnLearner, Learner};
 use super::supervision::check_images;
-use super::{Architecture, Augmentation, Checkpoint, Error, OpenDevice, Reader, Supervision};
+use super::{Architecture, Augmentation, Checkpoint, ConvolutionChain, Error, OpenDevice, Reader, Supervision};
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,6 +148,7 @@ pub struct TrainingReport {
 struct State {
     network: String,
     architecture: serde_json::Value,
+    engine: String,
     config: TrainingConfig,
     optimizer_steps: usize,
     epochs: Vec<Epoch>,
@@ -226,15 +228,11 @@ impl Training {
         supervision.check(architecture.classes(), config.batch)?;
         let plain = &device.device;
         plain.seed(config.seed);
-        let mut run = match self.saved(architecture)? {
+        let mut run = match self.saved(architecture, device)? {
             Some((weights, state)) => {
                 Run::resume(&weights, state, architecture, device).map_err(|fault| self.state_error(fault))?
             }
-            None => Run {
-                learner: Box::new(BurnLearner::new(architecture, config.weight_decay, plain)),
-                best: None,
-                epochs: Vec::new(),
-            },
+            None => Run { learner: fresh(architecture, config.weight_decay, device), best: None, epochs: Vec::new() },
         };
         'epochs: for epoch in run.epochs.len()..config.epochs {
             let start = Instant::now();
@@ -246,7 +244,8 @@ impl Training {
             for (step, lesson) in lessons.iter().enumerate() {
                 let rate = config.rate(epoch * steps + step, config.epochs * steps);
                 let pixels = self.pixels(&lesson.images, supervision.images(), epoch);
-                loss_sum += run.learner.step(rate, pixels, &mut |given| supervision.targets(lesson, given));
+                let seed = generator(config.seed, epoch as u64, u64::MAX - 1 - step as u64).next_u64();
+                loss_sum += run.learner.step(rate, pixels, seed, &mut |given| supervision.targets(lesson, given));
                 let done = epoch * steps + step;
                 if done.is_multiple_of(AVERAGING_STEPS) {
                     // Early averages forget faster, so that the random start does not linger.
@@ -258,8 +257,7 @@ impl Training {
                 }
             }
             let average = run.learner.averaged().expect("averaged at the first step");
-            let network = average.network(architecture, plain).expect("weights of the same network");
-            let reader = Reader::new(architecture.clone(), network, plain.clone());
+            let reader = Reader::new(architecture, &average, device).expect("weights of the same network");
             let given = reader.probabilities(supervision.validation_images())?;
             let epoch = Epoch {
                 number: epoch + 1,
@@ -269,7 +267,7 @@ impl Training {
             };
             run.finish(epoch, average);
             if let Some(path) = &self.state_file {
-                run.save(path, architecture, config)?;
+                run.save(path, architecture, device, config)?;
             }
             if observe(TrainingEvent::Epoch(&epoch)).is_break() {
                 break;
@@ -304,9 +302,13 @@ impl Training {
         pixels
     }
 
-    fn saved<A: Architecture>(&self, architecture: &A) -> Result<Option<(Weights, State)>, Error> {
+    fn saved<A: Architecture>(&self, architecture: &A, device: &OpenDevice) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = self.state_file.as_ref().filter(|_| self.resume) else { return Ok(None) };
         let (weights, state): (Weights, State) = read_weights(path)?;
+        let expected = engine(architecture, device);
+        if state.engine != expected {
+            return Err(self.state_error(CheckpointFault::Engine { found: state.engine, expected }));
+        }
         if state.network != A::NAME {
             let fault = CheckpointFault::Network { found: state.network, expected: A::NAME };
             return Err(self.state_error(fault));
@@ -324,6 +326,27 @@ impl Training {
 
     fn state_error(&self, fault: CheckpointFault) -> Error {
         Error::Checkpoint { path: self.state_file.clone().unwrap_or_default(), fault }
+    }
+}
+
+/// The network as a chain, if it is one and on the CPU.
+fn chain(architecture: &impl Architecture, device: &OpenDevice) -> Option<ConvolutionChain> {
+    architecture.chain().filter(|_| device.is_cpu)
+}
+
+/// What trains it there.
+fn engine(architecture: &impl Architecture, device: &OpenDevice) -> &'static str {
+    if chain(architecture, device).is_some() { "chain on the CPU" } else { "device of burn's" }
+}
+
+/// A learner with random weights.
+fn fresh<A: Architecture>(architecture: &A, weight_decay: f32, device: &OpenDevice) -> Box<dyn Learner> {
+    match chain(architecture, device) {
+        None => Box::new(BurnLearner::new(architecture, weight_decay, &device.device)),
+        Some(shape) => {
+            let weights = Weights::of(&architecture.init(&device.device));
+            Box::new(CpuLearner::new(architecture, &shape, &weights, weight_decay))
+        }
     }
 }
 
@@ -347,7 +370,13 @@ impl Run {
         self.epochs.push(epoch);
     }
 
-    fn save<A: Architecture>(&self, path: &Path, architecture: &A, config: &TrainingConfig) -> Result<(), Error> {
+    fn save<A: Architecture>(
+        &self,
+        path: &Path,
+        architecture: &A,
+        device: &OpenDevice,
+        config: &TrainingConfig,
+    ) -> Result<(), Error> {
         let (network, moments, optimizer_steps) = self.learner.state();
         let mut weights = Weights::default();
         weights.extend("network", &network);
@@ -358,6 +387,7 @@ impl Run {
         let state = State {
             network: A::NAME.to_owned(),
             architecture: settings(architecture),
+            engine: engine(architecture, device).to_owned(),
             config: config.clone(),
             optimizer_steps,
             epochs: self.epochs.clone(),
@@ -378,8 +408,16 @@ impl Run {
         let best = weights.part("best");
         // Looked at now, so that a damaged one is not found when all is done.
         best.network(architecture, &device.device)?;
-        let learner = BurnLearner::resume(architecture, state.config.weight_decay, kept, &average, &device.device)?;
-        Ok(Self { learner: Box::new(learner), best: Some((state.best, best)), epochs: state.epochs })
+        let decay = state.config.weight_decay;
+        let learner: Box<dyn Learner> = match chain(architecture, device) {
+            None => Box::new(BurnLearner::resume(architecture, decay, kept, &average, &device.device)?),
+            Some(shape) => {
+                network.network(architecture, &device.device)?;
+                average.network(architecture, &device.device)?;
+                Box::new(CpuLearner::resume(architecture, &shape, kept, &average, decay)?)
+            }
+        };
+        Ok(Self { learner, best: Some((state.best, best)), epochs: state.epochs })
     }
 }
 
