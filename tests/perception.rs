@@ -4,14 +4,16 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndarray::s;
+use ndarray::{Array2, s};
 use pinesy::datasets::{Digits, Mnist};
+use pinesy::inference::Engine;
 use pinesy::perception::burn::nn::{Linear, LinearConfig};
 use pinesy::perception::burn::prelude::*;
 use pinesy::perception::{
-    Architecture, Augmentation, Checkpoint, CheckpointFault, DeviceChoice, DigitNet, Error, Labels, Network, Training,
-    TrainingConfig, TrainingEvent, TrainingReport, TrainingStop, accuracy,
+    Architecture, Augmentation, Checkpoint, CheckpointFault, Conclusions, DeviceChoice, DigitNet, DigitNetwork, Error,
+    Labels, Network, ObservedImages, Training, TrainingConfig, TrainingEvent, TrainingReport, TrainingStop, accuracy,
 };
+use pinesy::tasks::addition::{self, Sums};
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
@@ -143,6 +145,89 @@ fn a_resumed_training_repeats_an_uninterrupted_one() {
 #[test]
 fn a_network_of_ones_own_trains_and_resumes() {
     check_resuming(&Lines { classes: 10 });
+}
+
+/// The network that comes along, which nothing says is a chain of convolutions: burn evaluates and
+/// trains it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ByBurn(DigitNet);
+
+impl Architecture for ByBurn {
+    const NAME: &'static str = DigitNet::NAME;
+    type Network = DigitNetwork;
+
+    fn init(&self, device: &Device) -> DigitNetwork {
+        self.0.init(device)
+    }
+
+    fn input(&self) -> [usize; 2] {
+        self.0.input()
+    }
+
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+}
+
+/// Kernels of our own and burn's agree: in reading (batch normalisation folded into the weights),
+/// and step by step in training.
+#[test]
+fn chains_are_read_and_trained_as_burn_does() {
+    let _alone = alone();
+    let (train, validation) = small();
+    let labels = Labels { train: &train, validation: &validation };
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let net = DigitNet { dropout: 0.0, ..DigitNet::default() };
+    let config = TrainingConfig { augmentation: Augmentation::NONE, average: 0.5, ..config(2) };
+    let training = Training::new(config).unwrap();
+    let (ours, report) = training.run(&net, &labels, &device, go_on).unwrap();
+    let (burns, burn_report) = training.run(&ByBurn(net.clone()), &labels, &device, go_on).unwrap();
+    for (ours, burns) in report.epochs.iter().zip(&burn_report.epochs) {
+        assert!((ours.loss - burns.loss).abs() < 1e-3, "{ours:?} {burns:?}");
+    }
+    let read = |reader: Result<Array2<f32>, Error>| reader.unwrap();
+    let folded = read(ours.reader(&net, &device).unwrap().probabilities(validation.views()));
+    let unfolded = read(ours.reader(&ByBurn(net.clone()), &device).unwrap().probabilities(validation.views()));
+    let furthest = |a: &Array2<f32>, b: &Array2<f32>| (a - b).iter().fold(0.0f32, |m, d| m.max(d.abs()));
+    assert!(furthest(&folded, &unfolded) < 1e-4, "{}", furthest(&folded, &unfolded));
+    let trained_by_burn = read(burns.reader(&net, &device).unwrap().probabilities(validation.views()));
+    assert!(furthest(&folded, &trained_by_burn) < 0.02, "{}", furthest(&folded, &trained_by_burn));
+}
+
+/// No label of a digit reaches the training: 400 sums of two digits teach what the digits are.
+#[test]
+fn a_network_learns_digits_from_sums() {
+    let _alone = alone();
+    let mnist = mnist();
+    let (train, validation) = (mnist.train.slice(0..1600), mnist.validation.slice(0..400));
+    let engine = Engine::of(&addition::rules(1).unwrap());
+    let observed = |digits: &Digits, hidden: f64| {
+        let sums = Sums::draw(digits.len(), 1, 0);
+        let results = sums.seen_results(digits.labels.view(), hidden, 0);
+        (sums.placed().clone(), sums.observed_cases(engine.base(), &results).unwrap(), results)
+    };
+    let (placed, cases, results) = observed(&train, 0.1);
+    let hidden = results.iter().flatten().filter(|digit| digit.is_none()).count();
+    assert!((100..230).contains(&hidden), "{hidden} of 1600 digits of results");
+    let images = ObservedImages::new(train.images.view(), placed, cases).unwrap();
+    let (placed, cases, _) = observed(&validation, 0.0);
+    let choosing = ObservedImages::new(validation.images.view(), placed, cases).unwrap();
+    let conclusions = Conclusions::new(&engine, images).unwrap().validated_by(&engine, choosing).unwrap();
+    let config = TrainingConfig { epochs: 6, batch: 32, first_rate: 0.2, plain_epochs: 6, ..TrainingConfig::default() };
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let net = DigitNet::default();
+    let (checkpoint, report) = Training::new(config).unwrap().run(&net, &conclusions, &device, go_on).unwrap();
+    let given = checkpoint.reader(&net, &device).unwrap().probabilities(validation.views()).unwrap();
+    let digits = accuracy(&given, validation.labels.view());
+    assert!(digits > 0.8, "{digits}, {report:?}");
+    // What the best epoch was chosen by is the share of right sums.
+    assert!(report.best.validation_accuracy <= digits);
+    let labelled = ObservedImages::new(
+        train.images.view(),
+        Array2::zeros((3, 2)),
+        engine.cases().count(1).unknown("a1").unknown("a2").build().unwrap(),
+    );
+    assert!(matches!(labelled, Err(Error::Placed { rows: 3, columns: 2, cases: 1, inputs: 2, .. })));
 }
 
 #[test]

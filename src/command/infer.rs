@@ -6,8 +6,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Reasoning};
-use crate::inference::{BatchInference, Engine};
+use super::{Error, Reasoning, read_matrix};
+use crate::inference::{BatchInference, Cases, Engine};
 use crate::possibility::{Domain, Undecided, Value, decide, height, necessity, undecided};
 
 /// Infer the derived attributes of examples.
@@ -24,8 +24,18 @@ use crate::possibility::{Domain, Undecided, Value, decide, height, necessity, un
 pub struct Infer {
     #[command(flatten)]
     reasoning: Reasoning,
+    /// An input's probabilities (with --possibility, possibilities) of all cases at once: an array
+    /// of shape (cases, values). Once for every input, in place of records.
+    #[arg(long, value_name = "INPUT=FILE.npy", value_parser = parse_array, conflicts_with = "examples")]
+    npy: Vec<(String, PathBuf)>,
     /// Examples (JSON lines or .csv; - for standard input).
-    examples: PathBuf,
+    #[arg(required_unless_present = "npy")]
+    examples: Option<PathBuf>,
+}
+
+fn parse_array(text: &str) -> Result<(String, PathBuf), String> {
+    let (input, file) = text.split_once('=').ok_or("expected input=file, such as a1=a1.npy")?;
+    Ok((input.to_owned(), file.into()))
 }
 
 /// Records inferred together.
@@ -35,7 +45,8 @@ impl Infer {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
         let form = &self.reasoning.form;
-        let mut records = Records::open(&self.examples)?;
+        let Some(examples) = &self.examples else { return self.arrays(&engine) };
+        let mut records = Records::open(examples)?;
         let mut out = BufWriter::new(stdout().lock());
         let mut table = Table::of_inputs(&engine, form);
         let chunk = if records.may_pause() { 1 } else { CHUNK };
@@ -61,13 +72,37 @@ impl Infer {
     }
 }
 
+impl Infer {
+    /// Answers for whole arrays.
+    fn arrays(&self, engine: &Engine) -> Result<(), Error> {
+        let mut cases = engine.cases();
+        for (input, path) in &self.npy {
+            let array =
+                read_matrix(path).map_err(|source| Error::Array { input: input.clone(), source: Box::new(source) })?;
+            cases = self.reasoning.form.column(cases, input, &array);
+        }
+        let cases = cases.build()?;
+        let mut out = BufWriter::new(stdout().lock());
+        for first in (0..cases.len()).step_by(CHUNK) {
+            let some = cases.slice(first..cases.len().min(first + CHUNK));
+            let kept = vec![Fields::new(); some.len()];
+            write_answers(engine, &some, &kept, &mut out)?;
+        }
+        Ok(())
+    }
+}
+
 /// Writes one line for every example gathered.
 fn answer(engine: &Engine, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
+    let (cases, kept, _) = table.finish()?;
+    write_answers(engine, &cases, &kept, out)
+}
+
+fn write_answers(engine: &Engine, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
     let base = engine.base();
     let attributes: Vec<_> = base.rule_sets().iter().map(|set| base.conclusion(set)).collect();
     let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
-    let (cases, kept, _) = table.finish()?;
-    let inferred = engine.infer_batch(&cases, &names)?;
+    let inferred = engine.infer_batch(cases, &names)?;
     let columns: Vec<Column> = attributes
         .iter()
         .map(|attribute| Column { name: attribute.name(), domain: attribute.domain(), inferred: &inferred })

@@ -5,6 +5,8 @@ mod check;
 mod explain;
 mod infer;
 mod learn;
+#[cfg(feature = "perception")]
+mod perceive;
 mod records;
 mod rules_report;
 mod solve;
@@ -58,6 +60,8 @@ enum Action {
     Solve(solve::Solve),
     #[cfg(feature = "perception")]
     Train(train::Train),
+    #[cfg(feature = "perception")]
+    Perceive(perceive::Perceive),
 }
 
 impl Command {
@@ -76,6 +80,8 @@ impl Command {
             Action::Solve(solve) => solve.run(),
             #[cfg(feature = "perception")]
             Action::Train(train) => train.run(),
+            #[cfg(feature = "perception")]
+            Action::Perceive(perceive) => perceive.run(),
         }
     }
 }
@@ -191,6 +197,17 @@ pub enum Error {
     #[cfg(feature = "perception")]
     #[error(transparent)]
     Data(#[from] crate::datasets::Error),
+    #[cfg(feature = "perception")]
+    #[error("{}: {fault}", path.display())]
+    Picture { path: PathBuf, fault: perceive::PictureFault },
+    #[error("{images} images for {inputs} inputs in turn: expected a multiple of {inputs}")]
+    Grouping { images: usize, inputs: usize },
+    #[error("{}: is no .png: expected one file of images, or .png files and folders of them", .0.display())]
+    MixedImages(PathBuf),
+    #[error("--npy {input}: {source}")]
+    Array { input: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("no records and no arrays: expected a file of records, or --npy INPUT=FILE for every input")]
+    NoRecords,
     #[error("--threshold auto needs validation examples: expected --validation V.jsonl")]
     NoValidation,
     #[error("{}: {source}", path.display())]
@@ -218,7 +235,10 @@ pub enum Error {
 impl Error {
     /// 2 for what is wrong on the command line, 1 for all else.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::NoValidation | Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_)) {
+        if matches!(
+            self,
+            Self::NoValidation | Self::NoRecords | Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_)
+        ) {
             2
         } else {
             1

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::records::{Fields, Record, Records};
 use super::{Error, LineError, one_of};
-use crate::inference::{Cases, Engine, Input, Target};
+use crate::inference::{Cases, CasesBuilder, Engine, Input, Target};
 use crate::possibility::{Attribute, Transform, Value, height};
 use crate::rules::{Source, list_names};
 
@@ -140,6 +140,15 @@ impl Form {
             return Ok(());
         }
         Err(LineError::Subnormal { attribute: attribute.name().to_owned(), height: height(degrees) })
+    }
+
+    /// An input's whole column.
+    pub fn column(&self, cases: CasesBuilder, input: &str, rows: &Array2<f32>) -> CasesBuilder {
+        if self.possibility {
+            cases.possibilities(input, rows)
+        } else {
+            cases.probabilities(input, rows, self.transform)
+        }
     }
 
     /// What a field says of a derived attribute: a value is a crisp target, all else degrees.

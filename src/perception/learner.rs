@@ -42,8 +42,11 @@ impl<A: Architecture> BurnLearner<A> {
     /// From fresh weights.
     pub fn new(architecture: &A, weight_decay: f32, device: &Device) -> Self {
         let device = device.clone().autodiff();
+        let network = architecture.init(&device);
+        // Weights are drawn when they are first looked at: now, and not after something else was.
+        flat(&network);
         Self {
-            network: architecture.init(&device),
+            network,
             architecture: architecture.clone(),
             optimizer: NetworkOptimizer::new(weight_decay),
             average: None,

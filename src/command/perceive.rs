@@ -1,0 +1,184 @@
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use serde_json::{Map, Value as Json};
+
+use super::{Error, check_outputs, one_of};
+use crate::datasets::idx;
+use crate::perception::{Architecture, Checkpoint, DeviceChoice, DigitNet};
+use crate::whole_file;
+
+/// Read images with a trained network: probabilities for `pinesy infer`, `learn` and `abduce`.
+///
+/// IMAGES is an IDX file of images (gzipped or not), PNG files, or a folder of these, read in the
+/// order of their names. Writes JSON lines: with --inputs a1,a2 one for every two images,
+/// {"a1":[…],"a2":[…]}, otherwise one an image, {"image":…,"probabilities":[…]}. With --npy FOLDER
+/// it writes arrays, shape (cases, classes), one file an input, that `pinesy infer --npy` reads.
+#[derive(Debug, Args)]
+pub struct Perceive {
+    /// Weights of the network (safetensors), as written by `pinesy train`.
+    #[arg(long)]
+    model: PathBuf,
+    /// The inputs that the images stand for in turn, such as a1,a2.
+    #[arg(long, value_name = "INPUTS", value_delimiter = ',')]
+    inputs: Vec<String>,
+    /// Folder to write arrays to instead of lines: a1.npy, a2.npy (probabilities.npy without
+    /// --inputs).
+    #[arg(long, value_name = "FOLDER")]
+    npy: Option<PathBuf>,
+    /// Where to run.
+    #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
+    device: DeviceChoice,
+    /// Images.
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+}
+
+/// Images read between two looks at the bar.
+const CHUNK: usize = 1024;
+
+impl Perceive {
+    pub fn run(self) -> Result<(), Error> {
+        let outputs: Vec<PathBuf> = self.arrays();
+        check_outputs(&outputs.iter().map(|path| Some(path.as_path())).collect::<Vec<_>>(), &[])?;
+        let device = self.device.open()?;
+        let reader = Checkpoint::read(&self.model)?.own_reader::<DigitNet>(&device)?;
+        let (images, names) = self.images(reader.architecture().input())?;
+        let group = self.inputs.len().max(1);
+        if !images.len_of(Axis(0)).is_multiple_of(group) {
+            return Err(Error::Grouping { images: images.len_of(Axis(0)), inputs: group });
+        }
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left").expect("a valid template");
+        let bar = ProgressBar::new(names.len() as u64).with_style(style);
+        let mut rows: Vec<f32> = Vec::new();
+        for chunk in images.axis_chunks_iter(Axis(0), CHUNK) {
+            rows.extend(reader.probabilities(chunk)?);
+            bar.inc(chunk.len_of(Axis(0)) as u64);
+        }
+        bar.finish_and_clear();
+        let classes = reader.architecture().classes();
+        let probabilities = Array2::from_shape_vec((names.len(), classes), rows).expect("one row an image");
+        if outputs.is_empty() {
+            return self.write_lines(&probabilities, &names);
+        }
+        for (i, path) in outputs.iter().enumerate() {
+            write_array(path, probabilities.slice(s![i..;group, ..]))?;
+        }
+        Ok(())
+    }
+
+    /// The files of arrays to write.
+    fn arrays(&self) -> Vec<PathBuf> {
+        let Some(folder) = &self.npy else { return Vec::new() };
+        let alone = ["probabilities".to_owned()];
+        let names = if self.inputs.is_empty() { &alone[..] } else { &self.inputs };
+        names.iter().map(|name| folder.join(format!("{name}.npy"))).collect()
+    }
+
+    /// All images, with their names.
+    fn images(&self, size: [usize; 2]) -> Result<(Array3<u8>, Vec<Json>), Error> {
+        let mut pictures = Vec::new();
+        for path in &self.images {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+                let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+                inside.retain(|path| is_png(path));
+                inside.sort();
+                pictures.extend(inside);
+            } else if is_png(path) {
+                pictures.push(path.clone());
+            } else {
+                let images = idx::read_images(path)?;
+                let names = (0..images.len_of(Axis(0))).map(Json::from).collect();
+                if self.images.len() > 1 {
+                    return Err(Error::MixedImages(path.clone()));
+                }
+                return Ok((images, names));
+            }
+        }
+        let mut pixels = Vec::with_capacity(pictures.len() * size[0] * size[1]);
+        for path in &pictures {
+            pixels.extend(read_png(path, size).map_err(|fault| Error::Picture { path: path.clone(), fault })?);
+        }
+        let shape = (pictures.len(), size[0], size[1]);
+        let names = pictures.iter().map(|path| path.display().to_string().into()).collect();
+        Ok((Array3::from_shape_vec(shape, pixels).expect("each was checked"), names))
+    }
+
+    fn write_lines(&self, probabilities: &Array2<f32>, names: &[Json]) -> Result<(), Error> {
+        let mut out = BufWriter::new(stdout().lock());
+        let group = self.inputs.len().max(1);
+        for (rows, names) in probabilities.axis_chunks_iter(Axis(0), group).zip(names.chunks(group)) {
+            let array = |i: usize| Json::from(rows.row(i).to_vec());
+            let line: Map<String, Json> = if self.inputs.is_empty() {
+                [("image".to_owned(), names[0].clone()), ("probabilities".to_owned(), array(0))].into_iter().collect()
+            } else {
+                self.inputs.iter().enumerate().map(|(i, input)| (input.clone(), array(i))).collect()
+            };
+            serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+fn is_png(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+}
+
+fn write_array(path: &Path, array: ArrayView2<'_, f32>) -> Result<(), Error> {
+    use ndarray_npy::WriteNpyExt;
+    let mut bytes = Vec::new();
+    array.to_owned().write_npy(&mut bytes).map_err(std::io::Error::other)?;
+    whole_file::write(path, |w| w.write_all(&bytes)).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// What is wrong with a picture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureFault {
+    /// It cannot be opened.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// It cannot be decoded.
+    #[error("{0}")]
+    Png(#[from] png::DecodingError),
+    /// Of another size.
+    #[error("{width}×{height} pixels: expected {}×{}", expected[1], expected[0])]
+    Size {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// Rows and columns expected.
+        expected: [usize; 2],
+    },
+}
+
+/// The grey values of a picture; colours by their luminance.
+fn read_png(path: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<u8>, PictureFault> {
+    let mut decoder = png::Decoder::new(BufReader::new(File::open(path)?));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info()?;
+    let (width, height) = (reader.info().width, reader.info().height);
+    // Before any memory is taken for it.
+    if (height as usize, width as usize) != (rows, columns) {
+        return Err(PictureFault::Size { width, height, expected: [rows, columns] });
+    }
+    let mut pixels = vec![0; rows * columns * 4];
+    let info = reader.next_frame(&mut pixels)?;
+    let channels = info.color_type.samples();
+    let grey = |pixel: &[u8]| match pixel {
+        [grey] | [grey, _] => *grey,
+        [red, green, blue, ..] => {
+            let sum = 299 * u32::from(*red) + 587 * u32::from(*green) + 114 * u32::from(*blue);
+            (sum / 1000) as u8
+        }
+        [] => 0,
+    };
+    Ok(pixels[..info.buffer_size()].chunks_exact(channels).map(grey).collect())
+}
