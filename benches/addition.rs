@@ -48,6 +48,10 @@ fn inference(c: &mut Criterion) {
         plain.assert_same(&engine, &cases, &names);
         let rows = plain.rows(&cases);
         group.bench_function(format!("k={k}"), |b| b.iter(|| engine.infer_batch(&cases, &names).unwrap()));
+        let mut answers = engine.infer_batch(&cases, &names).unwrap();
+        group.bench_function(format!("k={k}, memory kept"), |b| {
+            b.iter(|| engine.infer_batch_into(&cases, &names, &mut answers).unwrap());
+        });
         group.bench_function(format!("k={k}, plain"), |b| b.iter(|| plain.infer_batch(&rows, &names)));
     }
     group.finish();
