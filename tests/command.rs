@@ -369,7 +369,7 @@ fn the_readme_shows_what_explain_prints() {
 fn explain_refuses_what_it_cannot_answer() {
     let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";
     let ask = |code, more: &[&str], input: &str| fails(code, &[&["explain", RULES], more, &["-"]].concat(), input);
-    assert!(ask(1, &["--attribute", "a1"], &line).contains("'a1' is not a derived attribute: expected one of c1"));
+    assert!(ask(1, &["--attribute", "b1"], &line).contains("'b1' is not a derived attribute: expected one of c1"));
     let message = ask(1, &["--attribute", "y1", "--value", "ten"], &line);
     assert!(message.contains("y1 has no value ten: expected one of 0..9"), "{message}");
     assert!(ask(2, &["--value", "3"], &line).contains("--attribute <ATTRIBUTE>"));
@@ -379,6 +379,37 @@ fn explain_refuses_what_it_cannot_answer() {
     let broken = line.clone() + "{\"a1\":[1]}\n";
     ask(1, &["--out", out.to_str().unwrap()], &broken);
     assert!(!out.exists(), "no half answer is left behind");
+}
+
+#[test]
+fn abduce_finds_what_explains_a_sum() {
+    let lines = [
+        json!({"inputs": {"a1": {"in": [7, 1]}}, "observed": {"y0": 1, "y1": 2}, "id": 1}),
+        json!({"observed": {"y0": 1, "y1": 9}}),
+        json!({"a1": 3, "y0": 0, "y1": [0, 0, 0, 0, 0, 1, 0.25, 0, 0, 0]}),
+    ];
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = succeeds(&["abduce", RULES, "--keep", "id", "-"], &input);
+    let answers: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let first = &answers[0];
+    assert_eq!((&first["id"], &first["a1"]["decision"], &first["a2"]["decision"]), (&json!(1), &json!(7), &json!(5)));
+    assert_eq!(
+        (&first["exact"], &first["conflict"], &first["c1"]["decision"]),
+        (&json!(true), &json!(0.0), &json!([7, 5]))
+    );
+    // No two digits make 19.
+    assert_eq!((&answers[1]["conflict"], &answers[1]["a1"]["reason"]), (&json!(1.0), &json!("conflict")));
+    let third: Vec<f64> = serde_json::from_value(answers[2]["a2"]["possibility"].clone()).unwrap();
+    assert_eq!(third, [0.0, 0.0, 1.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let own = succeeds(&["abduce", RULES, "--keep", "id", "--own-excluded", "-"], &input);
+    let own: Json = serde_json::from_str(own.lines().next().unwrap()).unwrap();
+    let told: Vec<f64> = serde_json::from_value(own["a1"]["possibility"].clone()).unwrap();
+    assert_eq!(told, [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+    let why = succeeds(&["explain", RULES, "--attribute", "a1", "--value", "1", "--keep", "id", "-"], &input);
+    assert!(why.starts_with("line 1 (id: 1):\na1 = 1 is impossible, by what was observed of y0, y1.\nline 2:"), "{why}");
+    assert!(why.contains("line 3:\na1 = 1 is impossible, by a1.\n"), "{why}");
+    let wrong = fails(1, &["abduce", RULES, "-"], "{\"observed\":{\"y9\":0}}");
+    assert!(wrong.contains("'y9' is not a derived attribute") || wrong.contains("y9"), "{wrong}");
 }
 
 #[test]

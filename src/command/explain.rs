@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::records::{Fields, Records};
 use super::table::{Table, shown};
 use super::{Error, Reasoning, check_outputs, write_whole};
-use crate::explain::{Activations, Change, Explainer, Explanation, Justification, Page, Pictures, Question};
+use crate::explain::{Activations, Change, Evidence, Explainer, Explanation, Justification, Page, Pictures, Question};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Value};
 
@@ -18,11 +18,15 @@ use crate::possibility::{Attribute, Value};
 /// certainly, what the inputs were read as, the rules that hold every other value down, the chain
 /// from the strongest of these down to the inputs, and the least changes of a single degree that
 /// would alter the decision. With --value: why this value is no more possible than it is.
+///
+/// If --attribute is an input, records are as for `pinesy abduce`, and what is explained is why its
+/// other values must not be, given what was observed: the evidence of which nothing can be left
+/// out (text and json).
 #[derive(Debug, Args)]
 pub struct Explain {
     #[command(flatten)]
     reasoning: Reasoning,
-    /// The derived attribute to explain. Default: all that no rule reads.
+    /// The attribute to explain. Default: all derived ones that no rule reads.
     #[arg(long)]
     attribute: Option<String>,
     /// Explain how possible this value is: 7, yes, or for a tuple "(3, 4)".
@@ -74,6 +78,17 @@ struct Answer {
     activations: Option<Activations>,
 }
 
+/// Why an input must not have a value.
+#[derive(Serialize)]
+struct BackwardAnswer<'a> {
+    line: usize,
+    #[serde(flatten)]
+    kept: &'a Fields,
+    #[serde(flatten)]
+    evidence: &'a Evidence,
+    exact: bool,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Why {
@@ -98,6 +113,10 @@ impl Explain {
     }
 
     fn answer(&self, engine: &Engine, out: &mut dyn Write) -> Result<(), Error> {
+        let input = engine.base().inputs().find(|input| Some(input.name()) == self.attribute.as_deref());
+        if let Some(input) = input {
+            return self.backward(engine, input, out);
+        }
         let attributes = self.attributes(engine)?;
         let value = self.value(attributes[0])?;
         let mut page = Page::new("Why this answer");
@@ -144,6 +163,42 @@ impl Explain {
             }
             writeln!(out, "{page}")?;
         }
+        Ok(())
+    }
+
+    /// Why an input must not have values, given what was observed.
+    fn backward(&self, engine: &Engine, input: &Attribute, out: &mut dyn Write) -> Result<(), Error> {
+        let backward = engine.backward();
+        let asked = self.value(input)?;
+        let mut records = Records::open(&self.examples)?;
+        while let Some(record) = records.next()? {
+            let line = record.line;
+            let mut table = Table::with_observations(engine, &self.reasoning.form);
+            table.push(record).map_err(|reason| records.error(line, reason))?;
+            let (case, mut kept, _) = table.finish()?;
+            let kept = kept.pop().unwrap_or_default();
+            let found = backward.abduce(&case, &[input.name()])?;
+            let degrees = found.degrees().distribution(input.name(), 0).expect("asked for");
+            let left_out = |(_, degree): &(&Value, f32)| *degree < degrees.height() || degrees.height() == 0.0;
+            let values: Vec<Value> = match &asked {
+                Some(value) => vec![value.clone()],
+                None => degrees.iter().filter(left_out).map(|(value, _)| value.clone()).collect(),
+            };
+            if self.format != Format::Json {
+                writeln!(out, "line {}:", heading(line, &kept))?;
+            }
+            for value in values {
+                let evidence = Evidence::find(&backward, &case, input.name(), &value)?;
+                if self.format == Format::Json {
+                    let answer = BackwardAnswer { line, kept: &kept, evidence: &evidence, exact: found.is_exact() };
+                    serde_json::to_writer(&mut *out, &answer).map_err(std::io::Error::from)?;
+                    writeln!(out)?;
+                } else {
+                    writeln!(out, "{evidence}.")?;
+                }
+            }
+        }
+        self.reasoning.form.note();
         Ok(())
     }
 

@@ -110,8 +110,10 @@ pub enum WarningKind {
 const CONTRADICTIONS: usize = 5;
 /// The most rules of a set whose pairs are compared.
 const PAIRED_RULES: usize = 2_000;
-/// The most crisp inputs tried out.
+/// The most crisp inputs tried out for one rule set.
 const TRIED_INPUTS: usize = 4_096;
+/// The most degrees of inputs tried out in all, so that large rule bases are checked in seconds.
+const TRIED_DEGREES: usize = 1 << 27;
 /// The most of them that are looked at for the rules that contradict each other.
 const TRIED_CONTRADICTIONS: usize = 256;
 
@@ -331,6 +333,9 @@ impl<'e> Set<'e> {
     fn tried_out(&self) -> Vec<(usize, WarningKind)> {
         let base = self.engine.base();
         let cases = self.crisp_cases();
+        if cases.is_empty() {
+            return Vec::new();
+        }
         let mut read: Vec<&str> = self.set.reads().into_iter().map(|read| base.attributes()[read].name()).collect();
         read.retain(|name| self.engine.stage(name).is_ok());
         let name = self.attribute.name();
@@ -380,10 +385,11 @@ impl<'e> Set<'e> {
         sets.flat_map(|set| set.reads()).for_each(|read| behind[read] = true);
         let inputs: Vec<&Attribute> =
             base.inputs().filter(|input| behind[base.position(input.name()).expect("an input")]).collect();
-        let all = inputs.iter().try_fold(1usize, |count, input| {
-            count.checked_mul(input.domain().len()).filter(|&count| count <= TRIED_INPUTS)
-        });
-        let count = all.unwrap_or(TRIED_INPUTS);
+        let most = TRIED_INPUTS.min(TRIED_DEGREES / (base.rule_sets().len() * base.input_width()));
+        let all = inputs
+            .iter()
+            .try_fold(1usize, |count, input| count.checked_mul(input.domain().len()).filter(|&count| count <= most));
+        let count = all.unwrap_or(most);
         let mut random = ChaCha8Rng::seed_from_u64(0);
         let mut stride: usize = 1;
         base.inputs()

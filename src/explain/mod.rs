@@ -11,6 +11,7 @@
 //! - [`Explainer::contradiction`]: why no value is possible: the rules that contradict each other.
 //! - [`Explainer::changes`]: which single degree would have to change, and by how much.
 //! - [`Explainer::activations`]: which rules fired, as a table; [`rules_report`]: over a data set.
+//! - [`Evidence`]: why a value must not be, given what was observed.
 //! - [`lint`]: what is doubtful in the rules themselves.
 //! - [`Explanation::dot`] and [`Page`]: the same as a graph, and as an HTML page.
 //!
@@ -38,6 +39,7 @@ mod activation;
 mod change;
 mod contradiction;
 mod dot;
+mod evidence;
 mod explainer;
 #[cfg(feature = "pages")]
 mod graph;
@@ -54,6 +56,7 @@ pub use activation::{Activation, Activations};
 pub use change::{Change, Flip, Leaf, Symbol};
 pub use contradiction::{Allowed, Contradicting, Contradiction};
 pub use dot::Dot;
+pub use evidence::Evidence;
 pub use explainer::{Explainer, Reading};
 pub use justification::{Competitors, Justification};
 pub use lint::{Warning, WarningKind, lint};

@@ -226,6 +226,23 @@ impl Cases {
         Self { rows: rows.as_standard_layout().into_owned(), ..self }
     }
 
+    /// The same cases with an input unknown in all.
+    pub(crate) fn with_unknown(mut self, input: &str) -> Self {
+        if let Ok(number) = input_of(&self.base, input) {
+            let columns = self.base.input_columns()[number].clone();
+            self.rows.slice_mut(s![.., columns]).fill(1.0);
+        }
+        self
+    }
+
+    /// The same cases with nothing observed of an attribute (its position).
+    pub(crate) fn without_observed(mut self, attribute: usize) -> Self {
+        if let Some(place) = place(&self.base, attribute) {
+            self.targets[place] = Targets::default();
+        }
+        self
+    }
+
     /// Checks that the cases are for these rules.
     pub(crate) fn check_base(&self, base: &RuleBase) -> Result<(), Error> {
         if self.base.same_rules(base) { Ok(()) } else { Err(Error::OtherRules) }
