@@ -17,7 +17,25 @@ class _RuleSetParameters(TypedDict):
     r: _Float
     rules: list[str]
 
-__all__: list[str]
+__all__ = [
+    "Cases",
+    "Engine",
+    "Error",
+    "OppositeSolutions",
+    "Parameters",
+    "PartialRuleSets",
+    "PartialSystem",
+    "Report",
+    "RuleBase",
+    "System",
+    "__version__",
+    "decide",
+    "inverse_transform",
+    "max_min",
+    "min_max",
+    "necessity",
+    "transform",
+]
 __version__: str
 
 class Error(ValueError):
