@@ -1,9 +1,12 @@
 //! Rules with known s* and r* generate data; learning recovers them from it.
 //!
-//! `cargo run --release --no-default-features --example recovery`
+//! `cargo run --release --no-default-features --example recovery`; `-- --help` lists the options.
 
 use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
 
+use clap::Parser;
 use ndarray::Array2;
 use pinesy::inference::{Engine, Parameters, RuleSetParameters, Target};
 use pinesy::learning::{LearningConfig, learn};
@@ -11,26 +14,90 @@ use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
-const S: [f32; 3] = [0.3, 0.1, 0.5];
-const R: [f32; 3] = [0.2, 0.4, 0.05];
+#[path = "common/results.rs"]
+mod results;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let truth = RuleSetParameters::new(S.to_vec(), R.to_vec());
+use results::{Files, Provenance};
+
+/// Learn back the parameters of rules that generated the data.
+///
+/// Three rules "bit i of b is 1 if and only if a_i is 1" have parameters: s, how possible their
+/// conclusion is for other reasons, and r, how possible exceptions are. They turn random
+/// possibilities of the inputs into possibilities of b; these, made wrong by up to some noise, are
+/// all that learning sees. The table tells by how much the worst of the six learned parameters is
+/// off, on average over the seeds: with enough examples nothing is lost without noise, and with
+/// noise no more than the noise.
+#[derive(Debug, Parser, Serialize)]
+struct Options {
+    /// Numbers of examples, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "10,30,100,300,1000,10000", value_parser = clap::value_parser!(u32).range(1..))]
+    examples: Vec<u32>,
+    /// How far each degree may be off, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "0,0.01,0.05", value_parser = degree)]
+    noise: Vec<f32>,
+    /// True s of the three rules.
+    #[arg(long, value_delimiter = ',', value_name = "DEGREE", default_value = "0.3,0.1,0.5", value_parser = degree)]
+    s: Vec<f32>,
+    /// True r of the three rules.
+    #[arg(long, value_delimiter = ',', value_name = "DEGREE", default_value = "0.2,0.4,0.05", value_parser = degree)]
+    r: Vec<f32>,
+    /// Number of data sets of each kind.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// Seed of the first.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    #[serde(skip)]
+    files: Files,
+}
+
+fn degree(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|degree| (0.0..=1.0).contains(degree)).ok_or("expected a number from 0 to 1".to_owned())
+}
+
+/// One data set.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    examples: u32,
+    noise: f32,
+    seed: u64,
+    largest_error: f32,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    results::finish(run(&options, &mut options.files.output()))
+}
+
+fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    options.files.check(&[])?;
+    if (options.s.len(), options.r.len()) != (3, 3) {
+        return Err("--s and --r: expected three numbers each, one a rule".into());
+    }
+    let truth = RuleSetParameters::new(options.s.clone(), options.r.clone());
     let engine = Engine::of(&rules()?);
     let true_engine = engine.with_parameters(&Parameters { parameters: [("b".to_owned(), truth)].into() })?;
-    println!("largest error of s, r over all rules (mean of 10 seeds)\n");
-    println!("{:>9}  {:>10}  {:>10}  {:>10}", "examples", "no noise", "noise 0.01", "noise 0.05");
-    for count in [10, 30, 100, 300, 1_000, 10_000] {
-        print!("{count:>9}");
-        for noise in [0.0, 0.01, 0.05] {
-            let errors =
-                (0..10).map(|seed| error(&engine, &true_engine, count, noise, seed)).collect::<Result<Vec<_>, _>>()?;
-            print!("  {:>10.4}", errors.iter().sum::<f32>() / errors.len() as f32);
+    writeln!(out, "largest error of s, r over all rules (mean of {} seeds)\n", options.seeds)?;
+    let noises: String = options.noise.iter().map(|noise| format!("  noise {noise:>4}")).collect();
+    writeln!(out, "{:>9}{noises}", "examples")?;
+    let mut rows = Vec::new();
+    for &examples in &options.examples {
+        write!(out, "{examples:>9}")?;
+        for &noise in &options.noise {
+            let mut sum = 0.0;
+            for seed in (0..options.seeds).map(|i| options.seed.wrapping_add(i)) {
+                let largest_error = error(options, &engine, &true_engine, examples as usize, noise, seed)?;
+                rows.push(Row { examples, noise, seed, largest_error });
+                sum += largest_error;
+            }
+            write!(out, "  {:>10.4}", sum / options.seeds as f32)?;
         }
-        println!();
+        writeln!(out)?;
     }
-    Ok(())
+    options.files.write(&Provenance::of(None), options, &rows, &rows)
 }
 
 /// Three rules on b, each from an input of its own.
@@ -49,7 +116,14 @@ fn rules() -> Result<RuleBase, Box<dyn Error>> {
 }
 
 /// Learns from examples that the true rules generate, their degrees off by up to `noise`.
-fn error(engine: &Engine, true_engine: &Engine, count: usize, noise: f32, seed: u64) -> Result<f32, Box<dyn Error>> {
+fn error(
+    options: &Options,
+    engine: &Engine,
+    true_engine: &Engine,
+    count: usize,
+    noise: f32,
+    seed: u64,
+) -> Result<f32, Box<dyn Error>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let columns: Vec<(String, Array2<f32>)> = (0..3)
         .map(|i| {
@@ -71,5 +145,5 @@ fn error(engine: &Engine, true_engine: &Engine, count: usize, noise: f32, seed: 
     let learned = &parameters.parameters["b"];
     let gap =
         |learned: &[f32], truth: &[f32]| learned.iter().zip(truth).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    Ok(gap(&learned.s, &S).max(gap(&learned.r, &R)))
+    Ok(gap(&learned.s, &options.s).max(gap(&learned.r, &options.r)))
 }

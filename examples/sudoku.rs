@@ -3,9 +3,10 @@
 //! `cargo run --release --example sudoku -- --size 4`; `-- --help` lists the options.
 
 use std::error::Error;
-use std::fmt::Write;
-use std::ops::ControlFlow;
+use std::fmt::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -16,18 +17,26 @@ use pinesy::explain::{Explainer, Page, Pictures, Question};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::perception::{
-    Checkpoint, DeviceChoice, DigitNet, Labels, OpenDevice, Reader, Training, TrainingConfig, TrainingEvent, accuracy,
+    Checkpoint, DeviceChoice, DigitNet, Labels, OpenDevice, Reader, Training, TrainingConfig, accuracy,
 };
 use pinesy::possibility::Transform;
 use pinesy::tasks::sudoku::{
-    Exact, Split, Verdict, area_under_curve, best_threshold, cases, generate, labelled_cases, rules, score, violations,
+    Exact, Sizes, Split, Verdict, area_under_curve, best_threshold, cases, generate_sized, labelled_cases, rules,
+    score, violations,
 };
 use serde::Serialize;
 
 #[path = "common/figures.rs"]
 mod figures;
+#[path = "common/network.rs"]
+mod network;
+#[path = "common/plot.rs"]
+mod plot;
+#[path = "common/results.rs"]
+mod results;
 
 use figures::{mean_and_deviation, peak_memory};
+use results::{Files, Provenance, Share};
 
 /// Judge visual Sudoku puzzles: is the grid in the images valid?
 ///
@@ -35,7 +44,12 @@ use figures::{mean_and_deviation, peak_memory};
 /// of MNIST images) a network is trained on the training puzzles' cells alone, the rule parameters
 /// are learned, the decision threshold is chosen on the validation puzzles, and the test puzzles
 /// are judged by the paper's pairwise rules and by the exact reasoner.
-#[derive(Debug, Parser)]
+///
+/// ± is the standard deviation over the splits. Each has a network and puzzles of its own, but all
+/// draw from the same MNIST images. Brackets are 95 % Wilson intervals over the test puzzles of all
+/// splits together.
+#[derive(Debug, Parser, Serialize)]
+#[command(after_help = EXAMPLES)]
 struct Options {
     /// Side of the grid: 4 or 9.
     #[arg(long, default_value_t = 4, value_parser = parse_size)]
@@ -46,6 +60,9 @@ struct Options {
     /// Seed of the first split.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Valid training puzzles, with as many corrupted copies; several sizes separated by commas.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "100", conflicts_with = "data", value_parser = clap::value_parser!(u16).range(1..))]
+    train_puzzles: Vec<u16>,
     /// Use only so many puzzles of each part (half valid, half not, where the part allows).
     #[arg(long)]
     limit: Option<usize>,
@@ -64,9 +81,13 @@ struct Options {
     /// Where the network runs: auto, wgpu or cpu.
     #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
-    /// Also write the results as JSON.
+    #[command(flatten)]
+    #[serde(skip)]
+    files: Files,
+    /// Draw accuracy against the number of training puzzles, as SVG.
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[serde(skip)]
+    plot: Option<PathBuf>,
     /// Also draw the first split's test puzzles judged invalid, one SVG each.
     #[arg(long, value_name = "DIR")]
     draw: Option<PathBuf>,
@@ -78,6 +99,12 @@ struct Options {
     #[arg(long, value_name = "DIR", default_value = "explanations")]
     explain_to: PathBuf,
 }
+
+const EXAMPLES: &str = "Examples:
+  sudoku --size 4 --splits 10 --csv sudoku.csv
+  sudoku --size 4 --splits 5 --train-puzzles 5,10,20,50,100 --plot sudoku.svg
+  sudoku --size 9 --pretrained --explain 3
+  sudoku --size 4 --data visudo/dimension::4/.../split::1";
 
 fn parse_size(text: &str) -> Result<usize, String> {
     match text {
@@ -91,43 +118,72 @@ fn parse_size(text: &str) -> Result<usize, String> {
 #[derive(Debug, Clone, Serialize)]
 struct Outcome {
     reasoner: &'static str,
-    accuracy: f64,
+    puzzles: usize,
+    right: usize,
     area_under_curve: f64,
     milliseconds_per_puzzle: f64,
 }
 
+impl Outcome {
+    fn accuracy(&self) -> f64 {
+        self.right as f64 / self.puzzles as f64
+    }
+}
+
+/// One split and its network.
 #[derive(Debug, Clone, Serialize)]
-struct SplitOutcome {
-    cell_accuracy: f64,
+struct Trial {
+    size: usize,
+    training_puzzles: usize,
+    seed: u64,
+    model_md5: String,
+    epochs: Option<usize>,
+    cells: usize,
+    cells_right: usize,
     training_seconds: f64,
     learning_seconds: f64,
-    reasoners: Vec<Outcome>,
     /// Valid test puzzles read wrongly somewhere, and how many of these the exact reasoner
     /// repairs to the true grid.
     misread: usize,
     repaired: usize,
 }
 
-fn main() {
-    if let Err(error) = run(&Options::parse()) {
-        eprintln!("error: {error}");
-        std::process::exit(1);
-    }
+#[derive(Debug, Clone, Serialize)]
+struct SplitOutcome {
+    #[serde(flatten)]
+    trial: Trial,
+    reasoners: Vec<Outcome>,
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+/// A network with what is said of it.
+struct Model {
+    network: Reader<DigitNet>,
+    md5: String,
+    epochs: Option<usize>,
+    seconds: f64,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    results::finish(run(&options, &mut options.files.output()))
+}
+
+fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    options.files.check(&[&options.plot])?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let device = options.device.open()?;
-    println!("{}", device.description);
+    let provenance = Provenance::of(Some(&device.description));
+    writeln!(out, "{}", device.description)?;
     let m = if options.size == 4 { 2 } else { 3 };
     let start = Instant::now();
     let engine = Engine::of(&rules(m)?);
-    println!(
+    writeln!(
+        out,
         "rules for {0}×{0}: {1} rule sets, ready in {2:.3} s",
         options.size,
         engine.base().rule_sets().len(),
         start.elapsed().as_secs_f64()
-    );
+    )?;
     if options.pretrained && options.data.is_some() {
         eprintln!("warning: the folder's images may be among those the shipped model was trained on");
     }
@@ -135,8 +191,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Some(_) => None,
         None => Some(Mnist::read(root.join("datasets/mnist"))?),
     };
+    let splits = if options.data.is_some() { 1 } else { options.splits };
+    let trials = options.train_puzzles.iter().flat_map(|&puzzles| (0..splits).map(move |number| (puzzles, number)));
     let mut outcomes = Vec::new();
-    for number in 0..if options.data.is_some() { 1 } else { options.splits } {
+    for (puzzles, number) in trials {
         let seed = options.seed.wrapping_add(number);
         let mut split = match (&options.data, &mnist) {
             (Some(folder), _) => Split {
@@ -144,7 +202,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 validation: read_puzzles(folder, "valid", options.size)?,
                 test: read_puzzles(folder, "test", options.size)?,
             },
-            (None, Some(mnist)) => generate(mnist, m, seed)?,
+            (None, Some(mnist)) => generate_sized(mnist, m, Sizes { train: puzzles.into(), ..Sizes::default() }, seed)?,
             (None, None) => unreachable!("MNIST is read unless there is a folder"),
         };
         for part in [&mut split.train, &mut split.validation, &mut split.test] {
@@ -152,39 +210,44 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 *part = balanced(part, limit);
             }
         }
-        let start = Instant::now();
-        let network = if options.pretrained {
-            Checkpoint::read(root.join("models/mnist.safetensors"))?.own_reader::<DigitNet>(&device)?
+        let model = if options.pretrained {
+            let path = root.join("models/mnist.safetensors");
+            let network = Checkpoint::read(&path)?.own_reader(&device)?;
+            Model { network, md5: results::md5_of(&std::fs::read(path)?), epochs: None, seconds: 0.0 }
         } else {
             train(options, &split, seed, &device)?
         };
-        let training_seconds = start.elapsed().as_secs_f64();
-        let outcome = evaluate(options, m, &engine, &network, &split, training_seconds, number)?;
-        println!(
-            "split {number}: cells read {:.2} %, training {:.0} s, learning {:.2} s",
-            100.0 * outcome.cell_accuracy,
-            outcome.training_seconds,
-            outcome.learning_seconds
-        );
+        let outcome = evaluate(options, m, &engine, &model, &split, (number, seed), out)?;
+        let trial = &outcome.trial;
+        writeln!(
+            out,
+            "split {number}, {} training puzzles: cells read {} %, training {:.0} s, learning {:.2} s",
+            trial.training_puzzles,
+            Share::of(trial.cells_right, trial.cells),
+            trial.training_seconds,
+            trial.learning_seconds
+        )?;
         for one in &outcome.reasoners {
-            println!(
-                "  {:9} accuracy {:6.2} %  AUC {:.4}  {:.3} ms a puzzle",
+            writeln!(
+                out,
+                "  {:9} accuracy {:>22} %  AUC {:.4}  {:.3} ms a puzzle",
                 one.reasoner,
-                100.0 * one.accuracy,
+                Share::of(one.right, one.puzzles),
                 one.area_under_curve,
                 one.milliseconds_per_puzzle
-            );
+            )?;
         }
-        println!("  {} of {} misread valid grids repaired", outcome.repaired, outcome.misread);
+        writeln!(out, "  {} of {} misread valid grids repaired", trial.repaired, trial.misread)?;
         outcomes.push(outcome);
+        let runs = outcomes.iter().flat_map(|split| split.reasoners.iter().map(move |one| (&split.trial, one)));
+        options.files.write(&provenance, options, &outcomes, runs)?;
     }
-    summarise(&outcomes);
+    summarise(&outcomes, out)?;
+    if let Some(path) = &options.plot {
+        draw(options, &outcomes, path)?;
+    }
     if let Some(megabytes) = peak_memory() {
-        println!("peak memory {megabytes:.0} MB");
-    }
-    if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(&outcomes)? + "\n";
-        pinesy::whole_file::write(path, |w| w.write_all(json.as_bytes()))?;
+        writeln!(out, "peak memory {megabytes:.0} MB")?;
     }
     Ok(())
 }
@@ -204,21 +267,17 @@ fn cells(puzzles: &[Puzzle]) -> Digits {
 }
 
 /// Trains on the cells of the training puzzles, chooses on those of the validation puzzles.
-fn train(options: &Options, split: &Split, seed: u64, device: &OpenDevice) -> Result<Reader<DigitNet>, Box<dyn Error>> {
+fn train(options: &Options, split: &Split, seed: u64, device: &OpenDevice) -> Result<Model, Box<dyn Error>> {
     let (train, validation) = (cells(&split.train), cells(&split.validation));
-    let batch = TrainingConfig::default().batch;
-    let epochs = options.epochs.unwrap_or(1_500usize.div_ceil((train.len() / batch).max(1)));
-    let config = TrainingConfig { epochs, seed, ..Default::default() };
+    let batch = TrainingConfig::default().batch.min(train.len());
+    let epochs = options.epochs.unwrap_or(1_500usize.div_ceil((train.len() / batch.max(1)).max(1)));
+    let training = Training::new(TrainingConfig { epochs, batch, seed, ..Default::default() })?;
     let (architecture, labels) = (DigitNet::new(options.size), Labels { train: &train, validation: &validation });
-    let bar = indicatif::ProgressBar::new(epochs as u64).with_message("training");
-    let (checkpoint, _) = Training::new(config)?.run(&architecture, &labels, device, |event| {
-        if let TrainingEvent::Epoch(epoch) = event {
-            bar.set_position(epoch.number as u64);
-        }
-        ControlFlow::Continue(())
-    })?;
-    bar.finish_and_clear();
-    Ok(checkpoint.reader(&architecture, device)?)
+    let start = Instant::now();
+    let (checkpoint, _) = network::train(&training, epochs, &architecture, &labels, device, false)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let md5 = network::model_md5(&checkpoint)?;
+    Ok(Model { network: checkpoint.reader(&architecture, device)?, md5, epochs: Some(epochs), seconds })
 }
 
 /// Possibilities of all cells of some puzzles, shape (puzzles, cells, digits).
@@ -226,9 +285,11 @@ fn read(
     options: &Options,
     network: &Reader<DigitNet>,
     puzzles: &[Puzzle],
-) -> Result<(Array3<f32>, f64), Box<dyn Error>> {
+) -> Result<(Array3<f32>, usize), Box<dyn Error>> {
     let digits = cells(puzzles);
-    let mut probabilities = network.probabilities(digits.views())?;
+    let bar = network::bar(digits.len(), "reading cells");
+    let mut probabilities = network::read(network, digits.views(), &bar)?;
+    bar.finish_and_clear();
     if probabilities.ncols() > options.size {
         // The shipped model knows ten digits: keep the grid's, which share what is left.
         probabilities = probabilities.slice(s![.., ..options.size]).to_owned();
@@ -237,7 +298,7 @@ fn read(
             row.mapv_inplace(|p| p / sum);
         }
     }
-    let right = accuracy(&probabilities, digits.labels.view());
+    let right = (accuracy(&probabilities, digits.labels.view()) * digits.len() as f64).round() as usize;
     let degrees = options.transform.possibilities(probabilities.view())?;
     let shape = (puzzles.len(), options.size * options.size, options.size);
     Ok((degrees.into_shape_with_order(shape)?, right))
@@ -247,14 +308,14 @@ fn evaluate(
     options: &Options,
     m: usize,
     engine: &Engine,
-    network: &Reader<DigitNet>,
+    model: &Model,
     split: &Split,
-    training_seconds: f64,
-    number: u64,
+    (number, seed): (u64, u64),
+    out: &mut impl Write,
 ) -> Result<SplitOutcome, Box<dyn Error>> {
-    let (train, _) = read(options, network, &split.train)?;
-    let (validation, _) = read(options, network, &split.validation)?;
-    let (test, cell_accuracy) = read(options, network, &split.test)?;
+    let (train, _) = read(options, &model.network, &split.train)?;
+    let (validation, _) = read(options, &model.network, &split.validation)?;
+    let (test, cells_right) = read(options, &model.network, &split.test)?;
     let start = Instant::now();
     let examples = labelled_cases(engine.base(), m, &train, &split.train)?;
     let (parameters, _) = learn(engine, &examples, &LearningConfig::default().with_threshold(Some(0.01)))?;
@@ -288,19 +349,20 @@ fn evaluate(
         let right = scores.iter().zip(&truth).filter(|(score, valid)| (**score >= threshold) == **valid).count();
         if reasoner == "pairwise" {
             if number == 0 {
-                show_conflicts(options, m, split, &test, &scores, threshold)?;
+                show_conflicts(options, m, split, &test, &scores, threshold, out)?;
             }
             let failed = |&i: &usize| ambiguous[i] || (scores[i] >= threshold) != truth[i];
             for puzzle in (0..scores.len()).filter(failed).take(options.explain) {
                 let verdict = if scores[puzzle] >= threshold { "valid" } else { "invalid" };
                 let judged = format!("judged {verdict} (score {:.2}, valid from {threshold:.2} on)", scores[puzzle]);
                 let page = explain(options, &engine, &split.test[puzzle], test.index_axis(Axis(0), puzzle), &judged)?;
-                write_page(&page, options, number, puzzle)?;
+                write_page(&page, options, number, puzzle, out)?;
             }
         }
         reasoners.push(Outcome {
             reasoner,
-            accuracy: right as f64 / truth.len() as f64,
+            puzzles: truth.len(),
+            right,
             area_under_curve: area_under_curve(&scores, &truth),
             milliseconds_per_puzzle,
         });
@@ -313,7 +375,20 @@ fn evaluate(
             repaired += usize::from(exact.most_possible_valid_grid(cells).is_some_and(|(_, grid)| grid == truth));
         }
     }
-    Ok(SplitOutcome { cell_accuracy, training_seconds, learning_seconds, reasoners, misread, repaired })
+    let trial = Trial {
+        size: options.size,
+        training_puzzles: split.train.len(),
+        seed,
+        model_md5: model.md5.clone(),
+        epochs: model.epochs,
+        cells: test.dim().0 * test.dim().1,
+        cells_right,
+        training_seconds: model.seconds,
+        learning_seconds,
+        misread,
+        repaired,
+    };
+    Ok(SplitOutcome { trial, reasoners })
 }
 
 /// The most possible digit of each cell.
@@ -323,22 +398,50 @@ fn reading(cells: ArrayView2<f32>) -> Vec<usize> {
     cells.outer_iter().map(best).collect()
 }
 
-fn summarise(outcomes: &[SplitOutcome]) {
-    if outcomes.len() < 2 {
-        return;
+/// The splits of each number of training puzzles.
+fn by_size(outcomes: &[SplitOutcome]) -> impl Iterator<Item = &[SplitOutcome]> {
+    outcomes.chunk_by(|a, b| a.trial.training_puzzles == b.trial.training_puzzles)
+}
+
+/// The test puzzles of all these splits together.
+fn together(splits: &[SplitOutcome], reasoner: usize) -> Share {
+    let sum =
+        |count: fn(&Outcome) -> usize| splits.iter().map(|split| count(&split.reasoners[reasoner])).sum::<usize>();
+    Share::of(sum(|one| one.right), sum(|one| one.puzzles))
+}
+
+fn summarise(outcomes: &[SplitOutcome], out: &mut impl Write) -> std::io::Result<()> {
+    for splits in by_size(outcomes).filter(|splits| splits.len() > 1) {
+        let puzzles = splits[0].trial.training_puzzles;
+        writeln!(out, "\nmean ± standard deviation over {} splits, {puzzles} training puzzles", splits.len())?;
+        for (i, Outcome { reasoner, .. }) in splits[0].reasoners.iter().enumerate() {
+            let of = |value: fn(&Outcome) -> f64| {
+                mean_and_deviation(&splits.iter().map(|split| value(&split.reasoners[i])).collect::<Vec<_>>())
+            };
+            let ((accuracy, accuracy_sd), (area, area_sd)) =
+                (of(|one| 100.0 * one.accuracy()), of(|one| one.area_under_curve));
+            let interval = together(splits, i).interval();
+            writeln!(
+                out,
+                "  {reasoner:9} accuracy {accuracy:6.2} ± {accuracy_sd:.2} % {interval}  AUC {area:.4} ± {area_sd:.4}"
+            )?;
+        }
+        let sum = |value: fn(&Trial) -> usize| splits.iter().map(|split| value(&split.trial)).sum::<usize>();
+        writeln!(out, "  {} of {} misread valid grids repaired", sum(|o| o.repaired), sum(|o| o.misread))?;
     }
-    println!("\nmean ± standard deviation over {} splits", outcomes.len());
-    for i in 0..outcomes[0].reasoners.len() {
-        let of = |value: fn(&Outcome) -> f64| {
-            let values: Vec<f64> = outcomes.iter().map(|outcome| value(&outcome.reasoners[i])).collect();
-            mean_and_deviation(&values)
-        };
-        let ((accuracy, accuracy_sd), (area, area_sd)) = (of(|o| 100.0 * o.accuracy), of(|o| o.area_under_curve));
-        let name = outcomes[0].reasoners[i].reasoner;
-        println!("  {name:9} accuracy {accuracy:6.2} ± {accuracy_sd:.2} %  AUC {area:.4} ± {area_sd:.4}");
-    }
-    let sum = |value: fn(&SplitOutcome) -> usize| outcomes.iter().map(value).sum::<usize>();
-    println!("  {} of {} misread valid grids repaired", sum(|o| o.repaired), sum(|o| o.misread));
+    writeln!(out, "\n± over splits: networks and puzzles of their own, all drawn from the same images;")?;
+    writeln!(out, "[ ]: 95 % Wilson interval, of all test puzzles together")
+}
+
+fn draw(options: &Options, outcomes: &[SplitOutcome], path: &Path) -> Result<(), Box<dyn Error>> {
+    let line = |i: usize, reasoner: &str| {
+        let point = |splits: &[SplitOutcome]| (splits[0].trial.training_puzzles as f64, together(splits, i));
+        plot::Line { name: reasoner.to_owned(), points: by_size(outcomes).map(point).collect() }
+    };
+    let lines: Vec<plot::Line> =
+        outcomes[0].reasoners.iter().enumerate().map(|(i, one)| line(i, one.reasoner)).collect();
+    let title = format!("Visual Sudoku, {0}×{0}", options.size);
+    plot::write(path, &title, "training puzzles", "puzzles judged rightly, %", &lines)
 }
 
 /// A page on one puzzle: why the rules find it valid or not.
@@ -360,12 +463,17 @@ fn explain(
     Ok(page)
 }
 
-fn write_page(page: &Page, options: &Options, split: u64, puzzle: usize) -> Result<(), Box<dyn Error>> {
+fn write_page(
+    page: &Page,
+    options: &Options,
+    split: u64,
+    puzzle: usize,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
     let name = format!("sudoku{}_split{split}_puzzle{puzzle}.html", options.size);
     let path = options.explain_to.join(name);
     page.write(&path)?;
-    println!("  explained in {}", path.display());
-    Ok(())
+    Ok(writeln!(out, "  explained in {}", path.display())?)
 }
 
 /// Shows the first puzzle judged invalid in the terminal, and draws all of them if asked to.
@@ -376,6 +484,7 @@ fn show_conflicts(
     cells: &Array3<f32>,
     scores: &[f32],
     threshold: f32,
+    out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let n = options.size;
     if let Some(folder) = &options.draw {
@@ -390,13 +499,18 @@ fn show_conflicts(
         let digits = reading(cells);
         if !shown {
             shown = true;
-            println!("test puzzle {i} ({}) is judged invalid; digits read:", puzzle.note);
+            writeln!(out, "test puzzle {i} ({}) is judged invalid; digits read:", puzzle.note)?;
             for row in digits.chunks(n) {
-                println!("    {}", row.iter().map(|digit| digit.to_string()).collect::<Vec<_>>().join(" "));
+                writeln!(out, "    {}", row.iter().map(|digit| digit.to_string()).collect::<Vec<_>>().join(" "))?;
             }
             for ((p, q), digit, degree) in &worst {
                 let place = |cell: usize| format!("row {}, column {}", cell / n + 1, cell % n + 1);
-                println!("    {digit} stands at {} and at {}, possible to degree {degree:.4}", place(*p), place(*q));
+                writeln!(
+                    out,
+                    "    {digit} stands at {} and at {}, possible to degree {degree:.4}",
+                    place(*p),
+                    place(*q)
+                )?;
             }
         }
         if let Some(folder) = &options.draw {

@@ -5,7 +5,8 @@ use pinesy::datasets::{Mnist, Puzzle, read_puzzles, write_puzzles};
 use pinesy::inference::Engine;
 use pinesy::learning::{LearningConfig, learn};
 use pinesy::tasks::sudoku::{
-    Exact, Verdict, area_under_curve, best_threshold, generate, labelled_cases, pairs, rules, score, violations,
+    Exact, Sizes, Verdict, area_under_curve, best_threshold, generate, generate_sized, labelled_cases, pairs, rules,
+    score, violations,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -138,6 +139,9 @@ fn generated_splits_follow_the_protocol() {
         let split = generate(&mnist, m, 7).unwrap();
         assert_eq!(split, generate(&mnist, m, 7).unwrap());
         assert_ne!(split.test, generate(&mnist, m, 8).unwrap().test);
+        let smaller = generate_sized(&mnist, m, Sizes { train: 20, ..Sizes::default() }, 7).unwrap();
+        assert_eq!((&smaller.validation, &smaller.test), (&split.validation, &split.test));
+        assert_eq!((smaller.train.len(), &smaller.train[..20]), (40, &split.train[..20]));
         let sources = [
             (&split.train, &mnist.train, 100),
             (&split.validation, &mnist.validation, 50),

@@ -3,12 +3,14 @@
 //! `cargo run --release --example mnist_addition`; `-- --help` lists the options.
 
 use std::error::Error;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Args, Parser};
 use ndarray::{Array2, Axis};
 use pinesy::command::one_of;
 use pinesy::datasets::{Digits, Mnist};
@@ -18,22 +20,35 @@ use pinesy::learning::{LearningConfig, LearningReport, ThresholdSearch, learn, s
 use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet, OpenDevice, Reader, accuracy};
 use pinesy::possibility::{Transform, Value};
 use pinesy::tasks::addition::{self, Sums};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use strum::VariantArray;
 
 #[path = "../common/figures.rs"]
 mod figures;
+#[path = "../common/network.rs"]
+mod network;
+#[path = "../common/plot.rs"]
+mod plot;
+#[path = "../common/results.rs"]
+mod results;
 mod training;
 
 use figures::mean_and_deviation;
-use training::{TrainingOptions, first};
+use results::{Files, Provenance, Share, md5_of};
+use training::{Lesson, Objective, Recipe, Told, at_most, first};
 
 /// Add handwritten numbers of k digits and compare with the truth.
 ///
-/// Learns the rule parameters from training images, then adds numbers made of test images:
-/// every image is used once a run, so k digits give ⌊10000 / 2k⌋ sums. Figures are means over
-/// the runs, ± standard deviation.
-#[derive(Debug, Parser)]
+/// Learns the rule parameters from training images, then adds numbers made of test images: every
+/// image is used once a draw, so k digits give ⌊10000 / 2k⌋ sums.
+///
+/// Figures are means over the draws, ± their standard deviation. Mind what that says: every draw
+/// shuffles the same images anew, so ± is only the luck of the shuffle. How far other images would
+/// give other figures is told by the brackets, 95 % Wilson intervals: over the images for digits,
+/// and for sums over those of one draw, which share no image. Neither says how another training of
+/// the network would do: that is what --train-runs is for.
+#[derive(Debug, Parser, Serialize)]
+#[command(after_help = EXAMPLES)]
 struct Options {
     /// Digits of each number; several separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,15,100", value_parser = clap::value_parser!(u16).range(1..=2500))]
@@ -41,15 +56,19 @@ struct Options {
     /// Number of draws of sums from the test images.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
-    /// Seed of the first draw.
+    /// More draws where these give fewer sums in all: 500 digits leave ten sums a draw.
+    #[arg(long, value_name = "SUMS", default_value_t = 0)]
+    least_sums: usize,
+    /// Seed of the first draw, and of the first training.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Use only the first test images.
     #[arg(long, value_name = "IMAGES")]
     limit: Option<usize>,
-    /// Training images to learn the rule parameters from.
-    #[arg(long, default_value_t = 10_000)]
-    learn_images: usize,
+    /// Training images to learn the rule parameters from. Default: 10,000, or all if there are
+    /// fewer.
+    #[arg(long, value_name = "IMAGES")]
+    learn_images: Option<usize>,
     /// Keep only training sums whose own Chebyshev distance is below this number; `none` keeps
     /// all, `auto` searches for the thresholds that do best on the validation images (normal or
     /// low-data grid by the number of training images), `off` does not learn at all.
@@ -69,16 +88,68 @@ struct Options {
     data: PathBuf,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Also write the table as JSON.
+    #[command(flatten)]
+    #[serde(skip)]
+    files: Files,
+    /// Draw accuracy against k or, with several sizes of --train-images or --train-limit, against
+    /// these, as SVG.
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write pages that explain the first N wrong or ambiguous sums of the first draw, for each k
-    /// and the first transformation.
+    #[serde(skip)]
+    plot: Option<PathBuf>,
+    /// Write pages that explain the first N wrong or ambiguous sums of the first draw, for each k,
+    /// the first network and the first transformation.
     #[arg(long, value_name = "N", default_value_t = 0)]
     explain: usize,
     /// Where to write these pages.
     #[arg(long, value_name = "DIR", default_value = "explanations")]
     explain_to: PathBuf,
+}
+
+const EXAMPLES: &str = "Examples:
+  mnist_addition --k 1,2,4,15,100,200,500 --least-sums 1000 --csv sums.csv --plot sums.svg
+  mnist_addition --train 24 --train-runs 3 --save mine.safetensors
+  mnist_addition --train 24 --train-images 200,1000,5000 --least-steps 1500 --k 1,2 --plot images.svg
+  mnist_addition --train 28 --supervision sums --train-k 100 --save from_sums.safetensors";
+
+/// Whether and how the network is trained.
+#[derive(Debug, Clone, Args, Serialize)]
+struct TrainingOptions {
+    /// Train the network for this many epochs first, instead of loading it.
+    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..))]
+    train: Option<u32>,
+    /// Train so many networks, with seeds --seed, --seed + 1, …, and report mean ± standard
+    /// deviation.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "train", value_parser = clap::value_parser!(u64).range(1..))]
+    train_runs: u64,
+    /// Low data: only the first N training images exist, for the network and for the rules, and no
+    /// more validation images choose the epoch; several sizes separated by commas. With few images,
+    /// --least-steps makes more passes.
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "train")]
+    train_images: Vec<usize>,
+    /// What training is told: every digit, or the results of sums alone.
+    #[arg(long, value_enum, default_value_t = Told::Digits)]
+    supervision: Told,
+    /// Digits of the numbers of the training sums.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    train_k: u16,
+    /// Train on so many sums (or, with labels of digits, images) alone, and learn the rules as
+    /// always; several sizes separated by commas.
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "train")]
+    train_limit: Vec<usize>,
+    /// What training from sums goes by: backward inference and revision, or the exact likelihood.
+    #[arg(long, value_enum, default_value_t = Objective::Revision)]
+    objective: Objective,
+    #[command(flatten)]
+    recipe: Recipe,
+    /// Where to keep the trained weights; of several networks W.safetensors becomes W.0.safetensors,
+    /// W.1.safetensors, …
+    #[arg(long, value_name = "FILE", requires = "train")]
+    #[serde(skip)]
+    save: Option<PathBuf>,
+    /// Go on from where an interrupted training with the same settings and --save stopped.
+    #[arg(long, requires = "save")]
+    #[serde(skip)]
+    resume: bool,
 }
 
 /// How the rule parameters are learned.
@@ -103,97 +174,259 @@ impl FromStr for Threshold {
     }
 }
 
-/// From this many training images on, the paper's normal grid is searched.
+impl Serialize for Threshold {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_str("off"),
+            Self::Fixed(None) => serializer.serialize_str("none"),
+            Self::Fixed(Some(threshold)) => serializer.serialize_f32(*threshold),
+            Self::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+/// From this many training images on, the paper's normal grid is searched; so many are learned from
+/// unless told otherwise.
 const NORMAL_IMAGES: usize = 10_000;
 
 fn shipped(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// A network and, if it was trained here, how.
+#[derive(Debug, Clone, Default, Serialize)]
+struct Model {
+    model_md5: String,
+    training_images: Option<usize>,
+    training_sums: Option<usize>,
+    training_seed: Option<u64>,
+    epochs: Option<usize>,
+    best_epoch: Option<usize>,
+    validation_accuracy: Option<f64>,
+    training_seconds: Option<f64>,
+}
+
+impl Model {
+    /// What is alike in trainings that differ in their seeds alone.
+    fn size(&self) -> Option<usize> {
+        self.training_sums.or(self.training_images)
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Setting {
+    k: usize,
+    transform: Transform,
+    digits: usize,
+    digits_right: usize,
+    learned_from: usize,
+    learning_seconds: f64,
+}
+
+/// One draw of sums from the test images.
+#[derive(Debug, Clone, Serialize)]
+struct Draw {
+    seed: u64,
+    sums: usize,
+    right: usize,
+    ambiguous: usize,
+    inference_seconds: f64,
+}
+
 /// One line of the table.
 #[derive(Debug, Serialize)]
 struct Row {
-    k: usize,
-    transform: Transform,
-    digit_accuracy: f64,
-    learned_from: usize,
-    sums: usize,
-    runs: usize,
-    accuracy: f64,
+    #[serde(flatten)]
+    model: Model,
+    #[serde(flatten)]
+    setting: Setting,
+    digit_accuracy: Share,
+    /// The mean over the draws, with the interval of one of them.
+    accuracy: Share,
+    /// Over the draws, which shuffle the same images.
     accuracy_sd: f64,
     ambiguous: f64,
-    learning_seconds: f64,
     microseconds_per_sum: f64,
+    draws: Vec<Draw>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let options = Options::parse();
-    if let Err(error) = run(&options) {
-        eprintln!("error: {error}");
-        std::process::exit(1);
-    }
-    Ok(())
+    results::finish(run(&options, &mut options.files.output()))
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let lessons = options.training.lessons(options.seed);
+    let saved: Vec<Option<PathBuf>> = (0..lessons.len()).map(|i| options.training.saved(i, lessons.len())).collect();
+    options.files.check(&saved.iter().chain([&options.plot]).collect::<Vec<_>>())?;
     let mut mnist = Mnist::read(&options.data)?;
-    mnist.test = first(&mnist.test, options.limit);
+    mnist.test = first(&mnist.test, options.limit, "test images (--limit)")?;
+    let mut engines = Vec::new();
+    for k in options.k.iter().map(|&k| usize::from(k)) {
+        if mnist.test.len() < 2 * k {
+            return Err(too_few(k, "to test on").into());
+        }
+        engines.push((k, Engine::of(&addition::rules(k)?)));
+    }
     let device = options.device.open()?;
-    println!("{}", device.description);
-    let network = network(options, &mnist, &device)?;
+    let provenance = Provenance::of(Some(&device.description));
+    writeln!(out, "{}", device.description)?;
 
-    let learning = first(&mnist.train, Some(options.learn_images));
-    let start = Instant::now();
-    // Validation images are needed by the search for thresholds alone.
-    let validation = first(&mnist.validation, (!matches!(options.threshold, Threshold::Auto)).then_some(0));
-    let learning_probabilities = network.probabilities(learning.views())?;
-    let validation_probabilities = network.probabilities(validation.views())?;
-    let test_probabilities = network.probabilities(mnist.test.views())?;
-    let images = learning.len() + validation.len() + mnist.test.len();
-    let digit_accuracy = accuracy(&test_probabilities, mnist.test.labels.view());
-    println!(
-        "perception: {images} images in {:.1} s; {:.2} % of the {} test digits read rightly\n",
-        start.elapsed().as_secs_f64(),
-        100.0 * digit_accuracy,
-        mnist.test.len()
-    );
-
-    println!(
-        "{:>4}  {:19}  {:>7}  {:>5}  {:>16}  {:>9}  {:>8}  {:>7}",
-        "k", "transformation", "learned", "sums", "sums right, %", "ambig., %", "learn, s", "µs/sum"
-    );
-    let transforms: Vec<Transform> = options.transform.map_or(Transform::VARIANTS.to_vec(), |one| vec![one]);
     let mut rows = Vec::new();
-    for &k in &options.k {
-        let engine = Engine::of(&addition::rules(k.into())?);
-        for &transform in &transforms {
-            let parts = [
-                Part { digits: &learning, degrees: transform.possibilities(learning_probabilities.view())? },
-                Part { digits: &validation, degrees: transform.possibilities(validation_probabilities.view())? },
-                Part { digits: &mnist.test, degrees: transform.possibilities(test_probabilities.view())? },
-            ];
-            let row = evaluate(options, &engine, k.into(), transform, &parts, digit_accuracy)?;
-            println!(
-                "{:>4}  {:19}  {:>7}  {:>5}  {:>8.2} ± {:<5.2}  {:>9.2}  {:>8.3}  {:>7.2}",
-                row.k,
-                row.transform.to_string(),
-                row.learned_from,
-                row.sums,
-                100.0 * row.accuracy,
-                100.0 * row.accuracy_sd,
-                100.0 * row.ambiguous,
-                row.learning_seconds,
-                row.microseconds_per_sum
-            );
-            rows.push(row);
+    let mut shown = None;
+    for (lesson, saved) in lessons.iter().zip(&saved) {
+        let images = lesson.as_ref().and_then(|(images, _)| *images);
+        let train = first(&mnist.train, images, "training images (--train-images)")?;
+        let learning = match options.learn_images {
+            None => at_most(&train, NORMAL_IMAGES),
+            count => first(&train, count, "training images to learn from (--learn-images)")?,
+        };
+        // Validation images are needed by the search for thresholds alone.
+        let searched = if matches!(options.threshold, Threshold::Auto) { usize::MAX } else { 0 };
+        let validation = at_most(&mnist.validation, images.unwrap_or(usize::MAX));
+        let (model, network) = match lesson {
+            None => shipped_network(&options.model, &device)?,
+            Some((_, lesson)) => trained_network(options, lesson, &train, &validation, saved.as_deref(), &device)?,
+        };
+        let test = read(network, model, [learning, at_most(&validation, searched), mnist.test.clone()], out)?;
+        if rows.is_empty() {
+            write_header(out)?;
+        }
+        for (k, engine) in &engines {
+            for transform in options.transforms() {
+                let explained = shown.is_none() && transform == options.transforms()[0];
+                let row = test.evaluate(options, engine, *k, transform, explained, out)?;
+                write_row(&row, out)?;
+                rows.push(row);
+            }
+        }
+        write_files(options, &provenance, &rows)?;
+        if shown.is_none() {
+            shown = Some(test.possibilities(options.transforms()[0])?);
         }
     }
-    if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(&rows)? + "\n";
-        pinesy::whole_file::write(path, |w| w.write_all(json.as_bytes()))?;
+    summarise(options, &rows, out)?;
+    if let Some(path) = &options.plot {
+        draw(options, &rows, path)?;
     }
-    let test = transforms[0].possibilities(test_probabilities.view())?;
-    show_one_sum(&mnist.test, &test, options.seed)
+    let shown = shown.expect("at least one network");
+    show_one_sum(&mnist.test, &shown, options.seed, out)
+}
+
+fn too_few(k: usize, what: &str) -> String {
+    format!("k = {k} needs {} images {what}: expected fewer digits or more images", 2 * k)
+}
+
+impl Options {
+    fn transforms(&self) -> Vec<Transform> {
+        self.transform.map_or(Transform::VARIANTS.to_vec(), |one| vec![one])
+    }
+}
+
+impl TrainingOptions {
+    /// The trainings to do, with the number of images there are; one without is the network to load.
+    fn lessons(&self, seed: u64) -> Vec<Option<(Option<usize>, Lesson)>> {
+        let Some(epochs) = self.train else { return vec![None] };
+        let sizes = |sizes: &[usize]| -> Vec<Option<usize>> {
+            if sizes.is_empty() { vec![None] } else { sizes.iter().copied().map(Some).collect() }
+        };
+        let mut lessons = Vec::new();
+        for images in sizes(&self.train_images) {
+            for limit in sizes(&self.train_limit) {
+                for run in 0..self.train_runs {
+                    let lesson = Lesson {
+                        told: self.supervision,
+                        objective: self.objective,
+                        k: self.train_k.into(),
+                        limit,
+                        epochs: epochs as usize,
+                        seed: seed.wrapping_add(run),
+                        lines: true,
+                    };
+                    lessons.push(Some((images, lesson)));
+                }
+            }
+        }
+        lessons
+    }
+
+    /// Where to keep one of several networks.
+    fn saved(&self, number: usize, of: usize) -> Option<PathBuf> {
+        let path = self.save.as_ref()?;
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        Some(if of == 1 { path.clone() } else { path.with_extension(format!("{number}.{extension}")) })
+    }
+}
+
+fn shipped_network(path: &Path, device: &OpenDevice) -> Result<(Model, Reader<DigitNet>), Box<dyn Error>> {
+    let network = Checkpoint::read(path)?.own_reader(device)?;
+    Ok((Model { model_md5: md5_of(&std::fs::read(path)?), ..Model::default() }, network))
+}
+
+fn trained_network(
+    options: &Options,
+    lesson: &Lesson,
+    train: &Digits,
+    validation: &Digits,
+    save: Option<&Path>,
+    device: &OpenDevice,
+) -> Result<(Model, Reader<DigitNet>), Box<dyn Error>> {
+    let save = save.map(|path| (path, options.training.resume));
+    let trained = options.training.recipe.train(lesson, train, validation, save, device)?;
+    let model = Model {
+        model_md5: network::model_md5(&trained.checkpoint)?,
+        training_images: Some(trained.images),
+        training_sums: trained.sums,
+        training_seed: Some(lesson.seed),
+        epochs: Some(trained.report.epochs.len()),
+        best_epoch: Some(trained.report.best.number),
+        validation_accuracy: Some(trained.report.best.validation_accuracy),
+        training_seconds: Some(trained.seconds),
+    };
+    Ok((model, trained.checkpoint.own_reader(device)?))
+}
+
+/// What a network says of the images to learn from, to search thresholds by and to test on.
+struct Read {
+    model: Model,
+    digits: [Digits; 3],
+    probabilities: [Array2<f32>; 3],
+    accuracy: f64,
+}
+
+fn read(
+    network: Reader<DigitNet>,
+    model: Model,
+    digits: [Digits; 3],
+    out: &mut impl Write,
+) -> Result<Read, Box<dyn Error>> {
+    let images = digits.iter().map(Digits::len).sum();
+    let start = Instant::now();
+    let bar = network::bar(images, "reading images");
+    let [learning, validation, test] = &digits;
+    let probabilities = [
+        network::read(&network, learning.views(), &bar)?,
+        network::read(&network, validation.views(), &bar)?,
+        network::read(&network, test.views(), &bar)?,
+    ];
+    bar.finish_and_clear();
+    let accuracy = accuracy(&probabilities[2], test.labels.view());
+    let right = Share::mean(accuracy, test.len());
+    if let Some(seed) = model.training_seed {
+        let count = model.training_images.unwrap_or_default();
+        let seconds = model.training_seconds.unwrap_or_default();
+        let sums = model.training_sums.map_or(String::new(), |sums| format!(" in {sums} sums"));
+        writeln!(out, "\ntraining {seed}: {count} images{sums}, {seconds:.0} s")?;
+    }
+    writeln!(
+        out,
+        "perception: {images} images in {:.1} s; {:.2} % of the {} test digits read rightly {}\n",
+        start.elapsed().as_secs_f64(),
+        100.0 * accuracy,
+        test.len(),
+        right.interval()
+    )?;
+    Ok(Read { model, digits, probabilities, accuracy })
 }
 
 /// Some images with the possibilities of their digits.
@@ -209,84 +442,202 @@ impl Part<'_> {
     }
 }
 
-/// The shipped network, or a freshly trained one.
-fn network(options: &Options, mnist: &Mnist, device: &OpenDevice) -> Result<Reader<DigitNet>, Box<dyn Error>> {
-    let Some(epochs) = options.training.train else {
-        return Ok(Checkpoint::read(&options.model)?.own_reader(device)?);
-    };
-    let checkpoint = options.training.run(epochs, mnist, options.seed, device)?;
-    Ok(checkpoint.own_reader(device)?)
+impl Read {
+    fn part(&self, i: usize, transform: Transform) -> Result<Part<'_>, Box<dyn Error>> {
+        Ok(Part { digits: &self.digits[i], degrees: transform.possibilities(self.probabilities[i].view())? })
+    }
+
+    /// Of the digits of the test images.
+    fn possibilities(&self, transform: Transform) -> Result<Array2<f32>, Box<dyn Error>> {
+        Ok(self.part(2, transform)?.degrees)
+    }
+
+    /// Learns rule parameters, and adds.
+    fn evaluate(
+        &self,
+        options: &Options,
+        engine: &Engine,
+        k: usize,
+        transform: Transform,
+        explained: bool,
+        out: &mut impl Write,
+    ) -> Result<Row, Box<dyn Error>> {
+        let (learning, test) = (self.part(0, transform)?, self.part(2, transform)?);
+        let cases = || -> Result<Cases, Box<dyn Error>> {
+            if learning.digits.len() < 2 * k {
+                return Err(format!("{}, or --threshold off", too_few(k, "to learn from")).into());
+            }
+            Ok(learning.cases(engine, k, options.seed)?)
+        };
+        let (parameters, report) = match options.threshold {
+            Threshold::Off => (Parameters::certain(engine.base()), LearningReport::default()),
+            Threshold::Fixed(threshold) => {
+                learn(engine, &cases()?, &LearningConfig::default().with_threshold(threshold))?
+            }
+            Threshold::Auto => {
+                let validation = self.part(1, transform)?.cases(engine, k, options.seed)?;
+                let normal = learning.digits.len() >= NORMAL_IMAGES;
+                let search = if normal { ThresholdSearch::paper_normal() } else { ThresholdSearch::paper_low_data() };
+                let (start, tried) = (Instant::now(), network::bar(0, "searching thresholds"));
+                let (parameters, report) =
+                    search_thresholds(engine, &cases()?, &validation, &LearningConfig::default(), &search, |_| {
+                        tried.inc_length(1);
+                        tried.inc(1);
+                        ControlFlow::Continue(())
+                    })?;
+                tried.finish_and_clear();
+                let mut learning = report.learning;
+                learning.seconds = start.elapsed().as_secs_f64();
+                (parameters, learning)
+            }
+        };
+        let engine = engine.with_parameters(&parameters)?;
+        let sums = test.digits.len() / (2 * k);
+        let runs = usize::from(options.runs).max(options.least_sums.div_ceil(sums));
+        let bar = network::bar(runs, &format!("adding numbers of {k} digits"));
+        let mut draws = Vec::new();
+        for run in 0..runs as u64 {
+            let seed = options.seed.wrapping_add(run);
+            let sums = Sums::draw(test.digits.len(), k, seed);
+            let evaluation = sums.evaluate(&engine, test.degrees.view(), test.digits.labels.view())?;
+            if run == 0 && explained {
+                for &sum in evaluation.failures.iter().take(options.explain) {
+                    explain(options, &engine, &sums, sum, &test, out)?;
+                }
+            }
+            draws.push(Draw {
+                seed,
+                sums: evaluation.sums,
+                right: evaluation.right,
+                ambiguous: evaluation.ambiguous,
+                inference_seconds: evaluation.seconds,
+            });
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let accuracies: Vec<f64> = draws.iter().map(|draw| draw.right as f64 / draw.sums as f64).collect();
+        let (mean, accuracy_sd) = mean_and_deviation(&accuracies);
+        let count = (sums * draws.len()) as f64;
+        let digits = test.digits.len();
+        Ok(Row {
+            model: self.model.clone(),
+            setting: Setting {
+                k,
+                transform,
+                digits,
+                digits_right: (self.accuracy * digits as f64).round() as usize,
+                learned_from: report.rule_sets.iter().map(|set| set.kept).min().unwrap_or(0),
+                learning_seconds: report.seconds,
+            },
+            digit_accuracy: Share::mean(self.accuracy, digits),
+            accuracy: Share::mean(mean, sums),
+            accuracy_sd,
+            ambiguous: draws.iter().map(|draw| draw.ambiguous as f64).sum::<f64>() / count,
+            microseconds_per_sum: 1e6 * draws.iter().map(|draw| draw.inference_seconds).sum::<f64>() / count,
+            draws,
+        })
+    }
 }
 
-fn evaluate(
-    options: &Options,
-    engine: &Engine,
-    k: usize,
-    transform: Transform,
-    [learning, validation, test]: &[Part; 3],
-    digit_accuracy: f64,
-) -> Result<Row, Box<dyn Error>> {
-    if learning.digits.len() < 2 * k || test.digits.len() < 2 * k {
-        let images = 2 * k;
-        return Err(format!(
-            "k = {k} needs {images} images to learn from and to test on: expected fewer digits or more images"
-        )
-        .into());
-    }
-    let cases = learning.cases(engine, k, options.seed)?;
-    let (parameters, report) = match options.threshold {
-        Threshold::Off => (Parameters::certain(engine.base()), LearningReport::default()),
-        Threshold::Fixed(threshold) => learn(engine, &cases, &LearningConfig::default().with_threshold(threshold))?,
-        Threshold::Auto => {
-            let validation = validation.cases(engine, k, options.seed)?;
-            let normal = learning.digits.len() >= NORMAL_IMAGES;
-            let search = if normal { ThresholdSearch::paper_normal() } else { ThresholdSearch::paper_low_data() };
-            let start = Instant::now();
-            let (parameters, report) =
-                search_thresholds(engine, &cases, &validation, &LearningConfig::default(), &search, |_| {
-                    ControlFlow::Continue(())
-                })?;
-            let mut learning = report.learning;
-            learning.seconds = start.elapsed().as_secs_f64();
-            (parameters, learning)
+fn write_header(out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{:>4}  {:19}  {:>7}  {:>5}  {:>5}  {:>14}  {:>16}  {:>9}  {:>8}  {:>7}",
+        "k", "transformation", "learned", "sums", "draws", "sums right, %", "95 %", "ambig., %", "learn, s", "µs/sum"
+    )
+}
+
+fn write_row(row: &Row, out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{:>4}  {:19}  {:>7}  {:>5}  {:>5}  {:>6.2} ± {:<5.2}  {:>16}  {:>9.2}  {:>8.3}  {:>7.2}",
+        row.setting.k,
+        row.setting.transform.to_string(),
+        row.setting.learned_from,
+        row.accuracy.of,
+        row.draws.len(),
+        100.0 * row.accuracy.share,
+        100.0 * row.accuracy_sd,
+        row.accuracy.interval(),
+        100.0 * row.ambiguous,
+        row.setting.learning_seconds,
+        row.microseconds_per_sum
+    )
+}
+
+fn write_files(options: &Options, provenance: &Provenance, rows: &[Row]) -> Result<(), Box<dyn Error>> {
+    let runs = rows.iter().flat_map(|row| row.draws.iter().map(move |draw| (&row.model, &row.setting, draw)));
+    options.files.write(provenance, options, rows, runs)
+}
+
+/// The rows that differ in the seed of their training alone, in the order of the table.
+fn alike(rows: &[Row]) -> Vec<Vec<&Row>> {
+    let kind = |row: &Row| (row.model.size(), row.setting.k, row.setting.transform);
+    let mut groups: Vec<Vec<&Row>> = Vec::new();
+    for row in rows {
+        match groups.iter_mut().find(|group| kind(group[0]) == kind(row)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
         }
-    };
-    let engine = engine.with_parameters(&parameters)?;
-    let explained =
-        if Some(transform) == options.transform.or(Some(Transform::VARIANTS[0])) { options.explain } else { 0 };
-    let mut accuracies = Vec::new();
-    let (mut ambiguous, mut seconds, mut count) = (0, 0.0, 0);
-    for run in 0..u64::from(options.runs) {
-        let sums = Sums::draw(test.digits.len(), k, options.seed.wrapping_add(run));
-        let evaluation = sums.evaluate(&engine, test.degrees.view(), test.digits.labels.view())?;
-        if run == 0 {
-            for &sum in evaluation.failures.iter().take(explained) {
-                explain(options, &engine, &sums, sum, test)?;
-            }
-        }
-        accuracies.push(evaluation.right as f64 / evaluation.sums as f64);
-        ambiguous += evaluation.ambiguous;
-        seconds += evaluation.seconds;
-        count += evaluation.sums;
     }
-    let (accuracy, accuracy_sd) = mean_and_deviation(&accuracies);
-    Ok(Row {
-        k,
-        transform,
-        digit_accuracy,
-        learned_from: report.rule_sets.iter().map(|set| set.kept).min().unwrap_or(0),
-        sums: count / accuracies.len(),
-        runs: accuracies.len(),
-        accuracy,
-        accuracy_sd,
-        ambiguous: ambiguous as f64 / count as f64,
-        learning_seconds: report.seconds,
-        microseconds_per_sum: 1e6 * seconds / count as f64,
-    })
+    groups
+}
+
+fn summarise(options: &Options, rows: &[Row], out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    writeln!(
+        out,
+        "\n± over draws is only reshuffling of the same images; [ ] is the 95 % Wilson interval, for sums of"
+    )?;
+    writeln!(out, "those of one draw, which share no image.")?;
+    if options.training.train_runs < 2 {
+        return Ok(());
+    }
+    writeln!(out, "\nmean ± standard deviation over {} trainings", options.training.train_runs)?;
+    writeln!(out, "{:>8}  {:>4}  {:19}  {:>16}  {:>16}", "trained", "k", "transformation", "digits, %", "sums, %")?;
+    for group in alike(rows) {
+        let of = |value: fn(&Row) -> f64| {
+            let (mean, deviation) = mean_and_deviation(&group.iter().map(|row| 100.0 * value(row)).collect::<Vec<_>>());
+            format!("{mean:.2} ± {deviation:.2}")
+        };
+        let row = group[0];
+        let (size, transform) = (row.model.size().unwrap_or_default(), row.setting.transform.to_string());
+        let (digits, sums) = (of(|row| row.digit_accuracy.share), of(|row| row.accuracy.share));
+        writeln!(out, "{size:>8}  {:>4}  {transform:19}  {digits:>16}  {sums:>16}", row.setting.k)?;
+    }
+    Ok(())
+}
+
+/// Draws accuracy against the size of the training or, where there is one alone, against k.
+fn draw(options: &Options, rows: &[Row], path: &Path) -> Result<(), Box<dyn Error>> {
+    let groups = alike(rows);
+    let by_size = groups.iter().any(|group| group[0].model.size() != rows[0].model.size());
+    let mut lines: Vec<plot::Line> = Vec::new();
+    for group in groups {
+        let Setting { k, transform, .. } = group[0].setting;
+        let accuracies: Vec<f64> = group.iter().map(|row| row.accuracy.share).collect();
+        let share = Share::mean(mean_and_deviation(&accuracies).0, group[0].accuracy.of);
+        let (name, place) = match group[0].model.size() {
+            Some(_) if by_size && transform != options.transforms()[0] => continue,
+            Some(size) if by_size => (format!("k = {k}"), size),
+            _ => (transform.to_string(), k),
+        };
+        match lines.iter_mut().find(|line| line.name == name) {
+            Some(line) => line.points.push((place as f64, share)),
+            None => lines.push(plot::Line { name, points: vec![(place as f64, share)] }),
+        }
+    }
+    let size = if options.training.supervision == Told::Sums { "training sums" } else { "training images" };
+    let x = if by_size { size } else { "digits of each number (k)" };
+    plot::write(path, "MNIST addition", x, "sums right, %", &lines)
 }
 
 /// Draws the images of one sum of two-digit numbers, and gives the reason for each digit.
-fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Result<(), Box<dyn Error>> {
+fn show_one_sum(
+    digits: &Digits,
+    possibilities: &Array2<f32>,
+    seed: u64,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
     const K: usize = 2;
     if digits.len() < 2 * K {
         return Ok(());
@@ -294,7 +645,7 @@ fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Resu
     let engine = Engine::of(&addition::rules(K)?);
     let sums = Sums::draw(digits.len(), K, seed).take(1);
     let images = sums.images(0).to_vec();
-    println!("\nOne sum: {0} + {1}, that is\n", number(digits, &images[..K]), number(digits, &images[K..]));
+    writeln!(out, "\nOne sum: {0} + {1}, that is\n", number(digits, &images[..K]), number(digits, &images[K..]))?;
     for row in (0..28).step_by(2) {
         let mut line = String::new();
         for (i, &image) in images.iter().enumerate() {
@@ -311,20 +662,27 @@ fn show_one_sum(digits: &Digits, possibilities: &Array2<f32>, seed: u64) -> Resu
                 [' ', '·', '+', '*', '#', '@'][usize::from(ink) * 5 / 510]
             }));
         }
-        println!("  {line}");
+        writeln!(out, "  {line}")?;
     }
     let cases = sums.cases(engine.base(), possibilities.view())?;
     let explainer = Explainer::new(&engine, &cases.row(0))?;
-    println!();
+    writeln!(out)?;
     for j in 0..=K {
-        println!("  {}", explainer.justify(&format!("y{j}"))?.to_string().replace('\n', "\n  "));
+        writeln!(out, "  {}", explainer.justify(&format!("y{j}"))?.to_string().replace('\n', "\n  "))?;
     }
     Ok(())
 }
 
 /// Writes a page on a sum that came out wrong or ambiguous: why each digit that is not right is
 /// what it is, and why it is not the right one.
-fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &Part) -> Result<(), Box<dyn Error>> {
+fn explain(
+    options: &Options,
+    engine: &Engine,
+    sums: &Sums,
+    sum: usize,
+    test: &Part,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
     /// Numbers of more digits are not shown whole.
     const WHOLE: usize = 10;
     let images = sums.images(sum).to_vec();
@@ -358,8 +716,7 @@ fn explain(options: &Options, engine: &Engine, sums: &Sums, sum: usize, test: &P
     page.example(&heading, &explainer, &pictures, &questions)?;
     let path = options.explain_to.join(format!("addition_k{k}_sum{sum}.html"));
     page.write(&path)?;
-    println!("      explained in {}", path.display());
-    Ok(())
+    Ok(writeln!(out, "      explained in {}", path.display())?)
 }
 
 fn number(digits: &Digits, images: &[usize]) -> String {

@@ -1,62 +1,51 @@
-//! Training the network first: from labels of digits, or from sums alone.
+//! One training of the digit network: from labels of digits, or from sums alone.
 
 use std::error::Error;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use pinesy::datasets::{Digits, Mnist};
+use pinesy::datasets::Digits;
 use pinesy::inference::Engine;
 use pinesy::perception::{
     Augmentation, Checkpoint, Conclusions, DigitNet, Labels, ObservedImages, OpenDevice, Supervision, Training,
-    TrainingConfig, TrainingEvent,
+    TrainingConfig, TrainingReport,
 };
 use pinesy::tasks::addition::{self, SumLikelihood, Sums};
 use serde::Serialize;
 
-/// How the network is trained, if it is.
+use crate::network;
+
+/// How networks are trained, whatever they are told.
 #[derive(Debug, Clone, Args, Serialize)]
-pub struct TrainingOptions {
-    /// Train the network for this many epochs first, instead of loading it.
-    #[arg(long, value_name = "EPOCHS")]
-    pub train: Option<usize>,
-    /// What training is told: every digit, or the results of sums alone.
-    #[arg(long, value_enum, default_value_t = Told::Digits)]
-    pub supervision: Told,
-    /// Digits of the numbers of the training sums.
-    #[arg(long, value_name = "K", default_value_t = 1)]
-    pub train_k: usize,
+pub struct Recipe {
     /// Share of the digits of the training sums' results that is hidden.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub hide: f64,
-    /// Train on so many sums (or, with labels of digits, images) alone.
-    #[arg(long, value_name = "N")]
-    pub train_limit: Option<usize>,
-    /// What training from sums goes by: backward inference and revision, or the exact likelihood.
-    #[arg(long, value_enum, default_value_t = Objective::Revision)]
-    pub objective: Objective,
-    /// Images a step. Default: 128, from sums at least one sum.
-    #[arg(long)]
+    /// Images a step. Default: 128 or, if there are fewer, all; from sums at least one sum.
+    #[arg(long, value_name = "IMAGES")]
     pub batch: Option<usize>,
-    /// Highest learning rate.
-    #[arg(long)]
+    /// Highest learning rate. Default: 0.003, from sums 0.002.
+    #[arg(long, value_name = "RATE")]
     pub learning_rate: Option<f64>,
     /// Passes at the start in which images are not distorted. Default: 0, from sums 2 (of sums of
     /// 500 digits 8).
-    #[arg(long)]
+    #[arg(long, value_name = "EPOCHS")]
     pub plain_epochs: Option<usize>,
+    /// More epochs, all parts of the schedule in proportion, where these would make fewer steps: for
+    /// few images.
+    #[arg(long, value_name = "STEPS", default_value_t = 0)]
+    pub least_steps: usize,
     /// Share of features dropped before the last layer.
-    #[arg(long, default_value_t = DigitNet::default().dropout)]
+    #[arg(long, value_name = "SHARE", default_value_t = DigitNet::default().dropout, value_parser = share)]
     pub dropout: f64,
-    /// Where to keep the trained weights.
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
-    /// Go on from where an interrupted training with the same settings and --save stopped.
-    #[arg(long, requires = "save")]
-    pub resume: bool,
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..1.0).contains(share)).ok_or("expected a number from 0 to below 1".to_owned())
+}
+
+/// What training is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
@@ -64,6 +53,7 @@ pub enum Told {
     Sums,
 }
 
+/// What training from sums goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Objective {
@@ -71,15 +61,86 @@ pub enum Objective {
     Likelihood,
 }
 
-impl TrainingOptions {
-    /// The network that training is for.
-    pub fn network(&self) -> DigitNet {
-        DigitNet { dropout: self.dropout, ..DigitNet::default() }
+/// One training.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson {
+    pub told: Told,
+    pub objective: Objective,
+    /// Digits of the numbers of the sums.
+    pub k: usize,
+    /// So many sums (or images, where digits are told) alone.
+    pub limit: Option<usize>,
+    pub epochs: usize,
+    pub seed: u64,
+    /// Whether to say what every epoch did.
+    pub lines: bool,
+}
+
+/// What came of it.
+pub struct Trained {
+    pub checkpoint: Checkpoint,
+    pub report: TrainingReport,
+    pub images: usize,
+    /// Sums, where these are told.
+    pub sums: Option<usize>,
+    pub seconds: f64,
+}
+
+impl Recipe {
+    /// Trains, chooses the best epoch by no more validation images than there are to train on, and
+    /// keeps the weights in a file, to resume from on the way.
+    pub fn train(
+        &self,
+        lesson: &Lesson,
+        train: &Digits,
+        validation: &Digits,
+        save: Option<(&Path, bool)>,
+        device: &OpenDevice,
+    ) -> Result<Trained, Box<dyn Error>> {
+        match lesson.told {
+            Told::Digits => {
+                let train = first(train, lesson.limit, "training images")?;
+                let validation = at_most(validation, train.len());
+                let labels = Labels { train: &train, validation: &validation };
+                self.run(lesson, train.len(), None, &labels, save, device)
+            }
+            Told::Sums => {
+                let (k, seed) = (lesson.k, lesson.seed);
+                let engine = Engine::of(&addition::rules(k)?);
+                let sums = Sums::draw(train.len(), k, seed);
+                if sums.is_empty() || lesson.limit.is_some_and(|limit| limit > sums.len()) {
+                    let (there, images) = (sums.len(), train.len());
+                    let wanted = lesson.limit.unwrap_or(1);
+                    let reason = format!("{images} training images make {there} sums of k = {k}: expected {wanted}");
+                    return Err(reason.into());
+                }
+                let sums = sums.take(lesson.limit.unwrap_or(usize::MAX));
+                let results = sums.seen_results(train.labels.view(), self.hide, seed);
+                let cases = observed(&engine, train, &sums, &results)?;
+                // The best epoch is chosen by sums as well, of numbers short enough to come out right.
+                let images = sums.placed().len();
+                let validation = at_most(validation, images);
+                let short = k.min(4);
+                let choosing = Engine::of(&addition::rules(short)?);
+                let seen = Sums::draw(validation.len(), short, seed);
+                let seen_results = seen.seen_results(validation.labels.view(), 0.0, 0);
+                let chosen_by = observed(&choosing, &validation, &seen, &seen_results)?;
+                let conclusions = Conclusions::new(&engine, cases)?.validated_by(&choosing, chosen_by)?;
+                let count = Some(sums.len());
+                match lesson.objective {
+                    Objective::Revision => self.run(lesson, images, count, &conclusions, save, device),
+                    Objective::Likelihood => {
+                        let likelihood = SumLikelihood::new(conclusions, results);
+                        self.run(lesson, images, count, &likelihood, save, device)
+                    }
+                }
+            }
+        }
     }
 
-    fn config(&self, epochs: usize, seed: u64) -> TrainingConfig {
-        let digits = TrainingConfig { epochs, seed, ..TrainingConfig::default() };
-        let config = match self.supervision {
+    fn config(&self, lesson: &Lesson, images: usize) -> TrainingConfig {
+        let digits = TrainingConfig { seed: lesson.seed, ..TrainingConfig::default() };
+        let config = match lesson.told {
             Told::Digits => digits,
             // Gentler: early targets are wrong more often.
             Told::Sums => TrainingConfig {
@@ -88,94 +149,46 @@ impl TrainingOptions {
                 last_rate: 0.01,
                 weight_decay: 1e-4,
                 augmentation: Augmentation { rotation: 10.0, scale: 0.1, shift: 2.0, shear: 0.1 },
-                plain_epochs: if self.train_k >= 500 { 8 } else { 2 },
+                plain_epochs: if lesson.k >= 500 { 8 } else { 2 },
                 ..digits
             },
         };
-        TrainingConfig {
-            batch: self.batch.unwrap_or(config.batch),
-            learning_rate: self.learning_rate.unwrap_or(config.learning_rate),
-            plain_epochs: self.plain_epochs.unwrap_or(config.plain_epochs),
-            ..config
-        }
+        let batch = self.batch.unwrap_or(config.batch).min(images);
+        let step = match lesson.told {
+            Told::Digits => batch,
+            Told::Sums => (batch / (2 * lesson.k)).max(1) * 2 * lesson.k,
+        };
+        let epochs = lesson.epochs.max(self.least_steps.div_ceil((images / step.max(1)).max(1)));
+        let plain_epochs = self.plain_epochs.unwrap_or(config.plain_epochs) * epochs / lesson.epochs.max(1);
+        let learning_rate = self.learning_rate.unwrap_or(config.learning_rate);
+        TrainingConfig { epochs, batch, learning_rate, plain_epochs, ..config }
     }
 
-    /// Trains as asked for.
-    pub fn run(
+    fn run(
         &self,
-        epochs: usize,
-        mnist: &Mnist,
-        seed: u64,
-        device: &OpenDevice,
-    ) -> Result<Checkpoint, Box<dyn Error>> {
-        let config = self.config(epochs, seed);
-        match self.supervision {
-            Told::Digits => {
-                let train = first(&mnist.train, self.train_limit);
-                self.train(config, &Labels { train: &train, validation: &mnist.validation }, device)
-            }
-            Told::Sums => {
-                let engine = Engine::of(&addition::rules(self.train_k)?);
-                let sums = Sums::draw(mnist.train.len(), self.train_k, seed);
-                let sums = sums.take(self.train_limit.unwrap_or(usize::MAX));
-                let labels = mnist.train.labels.view();
-                let results = sums.seen_results(labels, self.hide, seed);
-                let train = observed(&engine, &mnist.train, &sums, &results)?;
-                // The best epoch is chosen by sums as well, of numbers short enough to come out right.
-                let k = self.train_k.min(4);
-                let choosing = Engine::of(&addition::rules(k)?);
-                let sums = Sums::draw(mnist.validation.len(), k, seed);
-                let validation = sums.seen_results(mnist.validation.labels.view(), 0.0, 0);
-                let validation = observed(&choosing, &mnist.validation, &sums, &validation)?;
-                let conclusions = Conclusions::new(&engine, train)?.validated_by(&choosing, validation)?;
-                match self.objective {
-                    Objective::Revision => self.train(config, &conclusions, device),
-                    Objective::Likelihood => self.train(config, &SumLikelihood::new(conclusions, results), device),
-                }
-            }
-        }
-    }
-
-    fn train(
-        &self,
-        config: TrainingConfig,
+        lesson: &Lesson,
+        images: usize,
+        sums: Option<usize>,
         supervision: &dyn Supervision,
+        save: Option<(&Path, bool)>,
         device: &OpenDevice,
-    ) -> Result<Checkpoint, Box<dyn Error>> {
+    ) -> Result<Trained, Box<dyn Error>> {
+        let config = self.config(lesson, images);
         let epochs = config.epochs;
         let mut training = Training::new(config)?;
-        if let Some(path) = &self.save {
-            training = training.with_state_file(format!("{}.training", path.display()), self.resume);
+        let state = |path: &Path| format!("{}.training", path.display());
+        if let Some((path, resume)) = save {
+            training = training.with_state_file(state(path), resume);
         }
-        let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} steps, {eta} left")?;
-        let bar = ProgressBar::new(0).with_style(style);
-        let (checkpoint, _) = training.run(&self.network(), supervision, device, |event| {
-            match event {
-                TrainingEvent::Step { epoch, step, steps } => {
-                    bar.set_length((steps * epochs) as u64);
-                    bar.set_position(((epoch - 1) * steps + step) as u64);
-                }
-                TrainingEvent::Epoch(epoch) => {
-                    let line = format!(
-                        "epoch {:>3}  loss {:.4}  validation {:.2} %  {:.0} s",
-                        epoch.number,
-                        epoch.loss,
-                        100.0 * epoch.validation_accuracy,
-                        epoch.seconds
-                    );
-                    bar.set_message(format!("validation {:.2} %", 100.0 * epoch.validation_accuracy));
-                    if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
-                }
-                _ => {}
-            }
-            ControlFlow::Continue(())
-        })?;
-        bar.finish_and_clear();
-        if let Some(path) = &self.save {
+        let start = Instant::now();
+        let architecture = DigitNet { dropout: self.dropout, ..DigitNet::default() };
+        let (checkpoint, report) = network::train(&training, epochs, &architecture, supervision, device, lesson.lines)?;
+        let seconds = start.elapsed().as_secs_f64();
+        if let Some((path, _)) = save {
             checkpoint.write(path)?;
-            std::fs::remove_file(format!("{}.training", path.display()))?;
+            std::fs::remove_file(state(path))?;
         }
-        Ok(checkpoint)
+        Ok(Trained { checkpoint, report, images, sums, seconds })
     }
 }
 
@@ -190,7 +203,17 @@ fn observed<'a>(
     Ok(ObservedImages::new(digits.images.view(), sums.placed().clone(), cases)?)
 }
 
-/// The first images, or all.
-pub fn first(digits: &Digits, count: Option<usize>) -> Digits {
-    digits.slice(0..count.unwrap_or(usize::MAX).min(digits.len()))
+/// The first images, or all; more than there are is an error.
+pub fn first(digits: &Digits, count: Option<usize>, what: &str) -> Result<Digits, String> {
+    match count {
+        Some(count) if count > digits.len() => {
+            Err(format!("{count} {what}: expected at most {}, as many as there are", digits.len()))
+        }
+        count => Ok(at_most(digits, count.unwrap_or(usize::MAX))),
+    }
+}
+
+/// The first images, no more than so many.
+pub fn at_most(digits: &Digits, count: usize) -> Digits {
+    digits.slice(0..count.min(digits.len()))
 }

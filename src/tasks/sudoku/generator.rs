@@ -6,15 +6,32 @@ use rand_chacha::ChaCha8Rng;
 use super::pairs;
 use crate::datasets::{Digits, Mnist, Puzzle};
 
-/// The three parts of a generated split, each half valid, half invalid.
+/// The three parts of a generated split, each half valid, half corrupted copies of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// 100 valid puzzles and 100 corrupted copies of them, images from MNIST's training part.
+    /// Images from MNIST's training part.
     pub train: Vec<Puzzle>,
-    /// 50 and 50, images from MNIST's validation part.
+    /// Images from MNIST's validation part.
     pub validation: Vec<Puzzle>,
-    /// 50 and 50, images from MNIST's test file.
+    /// Images from MNIST's test file.
     pub test: Vec<Puzzle>,
+}
+
+/// How many valid puzzles each part of a split has, and as many corrupted copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// To train on. Default 100.
+    pub train: usize,
+    /// To validate with. Default 50.
+    pub validation: usize,
+    /// To test with. Default 50.
+    pub test: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { train: 100, validation: 50, test: 50 }
+    }
 }
 
 /// Why no split can be generated.
@@ -35,7 +52,7 @@ pub enum GenerateError {
 const MOST_CORRUPTIONS: usize = 10;
 
 /// Generates a split for grids of side m·m after the protocol of ViSudo-PC (Augustine et al.
-/// 2022): valid grids filled at random; for each a corrupted copy, by replacing cells or by
+/// 2022), of the usual size: valid grids filled at random; for each a corrupted copy, by replacing cells or by
 /// swapping cells (by coin), one corruption and another with probability ½ each time, repeated
 /// until the copy is invalid. Untouched cells keep their images; otherwise an image is used once.
 ///
@@ -45,6 +62,18 @@ const MOST_CORRUPTIONS: usize = 10;
 /// # Panics
 /// If m is not 2 or 3: MNIST has ten digits.
 pub fn generate(mnist: &Mnist, m: usize, seed: u64) -> Result<Split, GenerateError> {
+    generate_sized(mnist, m, Sizes::default(), seed)
+}
+
+/// The same with other sizes. The size of one part does not change the others, and a smaller part
+/// holds the first valid puzzles of a greater one.
+///
+/// # Errors
+/// [`GenerateError::TooFewImages`] if MNIST holds too few images of some digit.
+///
+/// # Panics
+/// If m is not 2 or 3: MNIST has ten digits.
+pub fn generate_sized(mnist: &Mnist, m: usize, sizes: Sizes, seed: u64) -> Result<Split, GenerateError> {
     assert!((2..=3).contains(&m), "grids of side 4 or 9");
     let part = |name: &'static str, digits: &Digits, count: usize, stream: u64| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -55,9 +84,9 @@ pub fn generate(mnist: &Mnist, m: usize, seed: u64) -> Result<Split, GenerateErr
         Ok::<_, GenerateError>([valid, invalid].concat())
     };
     Ok(Split {
-        train: part("training", &mnist.train, 100, 0)?,
-        validation: part("validation", &mnist.validation, 50, 1)?,
-        test: part("test", &mnist.test, 50, 2)?,
+        train: part("training", &mnist.train, sizes.train, 0)?,
+        validation: part("validation", &mnist.validation, sizes.validation, 1)?,
+        test: part("test", &mnist.test, sizes.test, 2)?,
     })
 }
 

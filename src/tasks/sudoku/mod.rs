@@ -10,7 +10,7 @@ mod generator;
 mod judge;
 
 pub use exact::Exact;
-pub use generator::{GenerateError, Split, generate};
+pub use generator::{GenerateError, Sizes, Split, generate, generate_sized};
 pub use judge::{Verdict, area_under_curve, best_threshold, cases, labelled_cases, score, violations};
 
 use crate::rules::{Error, RuleBase};
