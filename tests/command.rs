@@ -406,7 +406,10 @@ fn abduce_finds_what_explains_a_sum() {
     let told: Vec<f64> = serde_json::from_value(own["a1"]["possibility"].clone()).unwrap();
     assert_eq!(told, [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
     let why = succeeds(&["explain", RULES, "--attribute", "a1", "--value", "1", "--keep", "id", "-"], &input);
-    assert!(why.starts_with("line 1 (id: 1):\na1 = 1 is impossible, by what was observed of y0, y1.\nline 2:"), "{why}");
+    assert!(
+        why.starts_with("line 1 (id: 1):\na1 = 1 is impossible, by what was observed of y0, y1.\nline 2:"),
+        "{why}"
+    );
     assert!(why.contains("line 3:\na1 = 1 is impossible, by a1.\n"), "{why}");
     let wrong = fails(1, &["abduce", RULES, "-"], "{\"observed\":{\"y9\":0}}");
     assert!(wrong.contains("'y9' is not a derived attribute") || wrong.contains("y9"), "{wrong}");

@@ -96,7 +96,8 @@ impl Supervision for Conclusions<'_> {
     fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep> {
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(random);
-        let cases = (batch / self.train.placed.ncols().max(1)).max(1);
+        // All of them if they are fewer than a batch.
+        let cases = (batch / self.train.placed.ncols().max(1)).clamp(1, self.train.len().max(1));
         let step = |cases: &[usize]| TrainingStep {
             images: cases.iter().flat_map(|&case| self.train.placed.row(case).to_vec()).collect(),
             cases: cases.to_vec(),

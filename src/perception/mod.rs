@@ -1,7 +1,7 @@
 //! Perception: networks that read images.
 //!
 //! The network gives softmax probabilities; [`crate::possibility`] turns them into possibility
-//! distributions. Everything here runs on a wgpu GPU or, where there is none, on the CPU:
+//! distributions. Everything here runs on a GPU (feature `gpu`) or, where there is none, on the CPU:
 //! [`DeviceChoice`] decides. Weights travel as safetensors files ([`Checkpoint`]), and
 //! [`Training`] makes them, from labels ([`Labels`]) or whatever else says what images show
 //! ([`Supervision`]). The network that comes along is [`DigitNet`]; any burn module can take its
@@ -48,13 +48,21 @@ pub use training::{Epoch, Training, TrainingConfig, TrainingEvent, TrainingRepor
 
 use std::path::PathBuf;
 
+#[cfg(feature = "gpu")]
 use burn::tensor::wgpu::WgpuInitError;
 
 /// What can go wrong between an image and its probabilities.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A GPU was asked for in a program that was built without.
+    #[cfg(not(feature = "gpu"))]
+    #[error(
+        "built without GPUs: expected a build with the feature gpu (cargo … --features gpu), or choose the device cpu"
+    )]
+    NoGpuFeature,
     /// A GPU was asked for and none can be used.
+    #[cfg(feature = "gpu")]
     #[error(
         "no wgpu adapter can be used ({source}); expected a GPU with a Vulkan, Metal or DirectX 12 driver, or choose the device cpu"
     )]
