@@ -6,9 +6,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Reasoning, read_matrix};
-use crate::inference::{BatchInference, Cases, Engine};
-use crate::possibility::{Domain, Undecided, Value, decide, height, necessity, undecided};
+use super::{Error, Guarantee, Promise, Reasoning, one_of, read_matrix};
+use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
+use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
 
 /// Infer the derived attributes of examples.
 ///
@@ -19,11 +19,19 @@ use crate::possibility::{Domain, Undecided, Value, decide, height, necessity, un
 ///
 /// Each output line maps every derived attribute to its possibilities in domain order, the decided
 /// value (null if there is none, with the reason: tie, conflict or unknown), its necessity, and
-/// the conflict: how far no value at all is possible.
+/// the conflict: how far no value at all is possible. With --calibration also the set of values
+/// that holds the right one with the probability promised, 1 − error, even where inputs are unknown
+/// or imprecise.
 #[derive(Debug, Args)]
 pub struct Infer {
     #[command(flatten)]
     reasoning: Reasoning,
+    #[command(flatten)]
+    guarantee: Guarantee,
+    /// Decide by what all rules on an attribute say (leximin, product) and not by the strictest
+    /// alone (min, the possibility). Default: the score of --calibration, else min.
+    #[arg(long, value_parser = one_of::<Score>())]
+    score: Option<Score>,
     /// An input's probabilities (with --possibility, possibilities) of all cases at once: an array
     /// of shape (cases, values). Once for every input, in place of records.
     #[arg(long, value_name = "INPUT=FILE.npy", value_parser = parse_array, conflicts_with = "examples")]
@@ -45,7 +53,10 @@ impl Infer {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
         let form = &self.reasoning.form;
-        let Some(examples) = &self.examples else { return self.arrays(&engine) };
+        let guarantee = self.guarantee.read(&engine, form, self.score)?;
+        let score = self.score.or(guarantee.as_ref().map(|guarantee| guarantee.calibration.score()));
+        let answerer = Answerer { engine: &engine, guarantee, score: score.unwrap_or_default() };
+        let Some(examples) = &self.examples else { return self.arrays(&answerer) };
         let mut records = Records::open(examples)?;
         let mut out = BufWriter::new(stdout().lock());
         let mut table = Table::of_inputs(&engine, form);
@@ -62,11 +73,11 @@ impl Infer {
                 Err(error) => break Err(error),
             }
             if table.len() == chunk {
-                answer(&engine, std::mem::replace(&mut table, Table::of_inputs(&engine, form)), &mut out)?;
+                answerer.answer(std::mem::replace(&mut table, Table::of_inputs(&engine, form)), &mut out)?;
             }
         };
         // What came before a bad record is answered.
-        answer(&engine, table, &mut out)?;
+        answerer.answer(table, &mut out)?;
         form.note();
         result
     }
@@ -74,8 +85,8 @@ impl Infer {
 
 impl Infer {
     /// Answers for whole arrays.
-    fn arrays(&self, engine: &Engine) -> Result<(), Error> {
-        let mut cases = engine.cases();
+    fn arrays(&self, answerer: &Answerer<'_>) -> Result<(), Error> {
+        let mut cases = answerer.engine.cases();
         for (input, path) in &self.npy {
             let array =
                 read_matrix(path).map_err(|source| Error::Array { input: input.clone(), source: Box::new(source) })?;
@@ -86,38 +97,58 @@ impl Infer {
         for first in (0..cases.len()).step_by(CHUNK) {
             let some = cases.slice(first..cases.len().min(first + CHUNK));
             let kept = vec![Fields::new(); some.len()];
-            write_answers(engine, &some, &kept, &mut out)?;
+            answerer.write(&some, &kept, &mut out)?;
         }
         Ok(())
     }
 }
 
-/// Writes one line for every example gathered.
-fn answer(engine: &Engine, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
-    let (cases, kept, _) = table.finish()?;
-    write_answers(engine, &cases, &kept, out)
+struct Answerer<'a> {
+    engine: &'a Engine,
+    guarantee: Option<Promise>,
+    score: Score,
 }
 
-fn write_answers(engine: &Engine, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
-    let base = engine.base();
-    let attributes: Vec<_> = base.rule_sets().iter().map(|set| base.conclusion(set)).collect();
-    let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
-    let inferred = engine.infer_batch(cases, &names)?;
-    let columns: Vec<Column> = attributes
-        .iter()
-        .map(|attribute| Column { name: attribute.name(), domain: attribute.domain(), inferred: &inferred })
-        .collect();
-    for (example, kept) in kept.iter().enumerate() {
-        serde_json::to_writer(&mut *out, &Answer { kept, columns: &columns, example }).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+impl Answerer<'_> {
+    /// Writes one line for every example gathered.
+    fn answer(&self, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
+        let (cases, kept, _) = table.finish()?;
+        self.write(&cases, &kept, out)
     }
-    Ok(out.flush()?)
+
+    fn write(&self, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
+        let (engine, base) = (self.engine, self.engine.base());
+        let attributes: Vec<_> = base.rule_sets().iter().map(|set| base.conclusion(set)).collect();
+        let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
+        let inferred = engine.infer_batch(cases, &names)?;
+        let column = |attribute: &&Attribute| {
+            let name = attribute.name();
+            let scores = match self.score {
+                Score::Min => None,
+                score => Some((score, engine.scores(cases, name, score)?)),
+            };
+            let promise = self.guarantee.as_ref().filter(|promise| promise.calibration.covers(name));
+            let set = |promise: &Promise| promise.calibration.sets(engine, cases, name, promise.error);
+            let sets = promise.map(set).transpose()?;
+            Ok(Column { name: name.to_owned(), domain: attribute.domain().clone(), inferred: &inferred, scores, sets })
+        };
+        let columns = attributes.iter().map(column).collect::<Result<Vec<Column>, Error>>()?;
+        for (example, kept) in kept.iter().enumerate() {
+            let answer = Answer { kept, columns: &columns, example };
+            serde_json::to_writer(&mut *out, &answer).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+        Ok(out.flush()?)
+    }
 }
 
 struct Column<'a> {
-    name: &'a str,
-    domain: &'a Domain,
+    name: String,
+    domain: Domain,
     inferred: &'a BatchInference,
+    /// For decisions, unless these are by possibility.
+    scores: Option<(Score, Scores)>,
+    sets: Option<AnswerSets>,
 }
 
 /// One output line, its attributes in cascade order.
@@ -137,17 +168,27 @@ pub(super) struct AttributeAnswer<'a> {
     ambiguous: bool,
     necessity: Option<f32>,
     conflict: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<Score>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<Vec<&'a Value>>,
 }
 
 impl<'a> AttributeAnswer<'a> {
     pub fn new(domain: &'a Domain, possibility: &'a [f32]) -> Self {
-        let decided = decide(possibility).position();
+        Self::decided(domain, possibility, decide(possibility).position())
+    }
+
+    fn decided(domain: &'a Domain, possibility: &'a [f32], decided: Option<usize>) -> Self {
+        let reason = || undecided(possibility).unwrap_or(Undecided::Tie);
         Self {
             decision: decided.map(|i| &domain.values()[i]),
-            reason: undecided(possibility),
+            reason: decided.is_none().then(reason),
             ambiguous: decided.is_none(),
             necessity: decided.map(|i| necessity(possibility, &[i])),
             conflict: 1.0 - height(possibility),
+            score: None,
+            set: None,
             possibility,
         }
     }
@@ -159,10 +200,18 @@ impl Serialize for Answer<'_> {
         for (name, value) in self.kept {
             map.serialize_entry(name, value)?;
         }
-        for Column { name, domain, inferred } in self.columns {
+        for Column { name, domain, inferred, scores, sets } in self.columns {
             let row = inferred.get(name).expect("asked for");
             let possibility = row.row(self.example).to_vec();
-            map.serialize_entry(name, &AttributeAnswer::new(domain, &possibility))?;
+            let mut answer = match scores {
+                None => AttributeAnswer::new(domain, &possibility),
+                Some((_, scores)) => {
+                    AttributeAnswer::decided(domain, &possibility, scores.decision(self.example).position())
+                }
+            };
+            answer.score = scores.as_ref().map(|(score, _)| *score);
+            answer.set = sets.as_ref().map(|sets| sets.values(self.example).collect());
+            map.serialize_entry(name, &answer)?;
         }
         map.end()
     }

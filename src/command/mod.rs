@@ -1,6 +1,8 @@
 //! The command `pinesy`: one file a subcommand.
 
 mod abduce;
+mod ask;
+mod calibrate;
 mod check;
 mod explain;
 mod infer;
@@ -23,7 +25,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::inference::{Engine, Parameters};
+use crate::inference::{Calibration, Engine, Parameters, Score};
 use crate::rules::RuleBase;
 use crate::{inference, learning, relation, rules, whole_file};
 
@@ -44,7 +46,11 @@ const EXAMPLES: &str = "Examples:
   pinesy infer rulesets/mnist_addition.toml --params p.json digits.jsonl
   pinesy abduce rulesets/mnist_addition.toml sums.jsonl
   pinesy explain rulesets/mnist_addition.toml --attribute y1 --format html digits.jsonl > why.html
+  pinesy ask rulesets/triage.toml --attribute urgency patient.jsonl
   pinesy learn rulesets/mnist_addition.toml --threshold 0.01 --out p.json examples.jsonl
+  pinesy learn rulesets/biopsies.toml --method calibrated --out p.json training.csv
+  pinesy calibrate rulesets/biopsies.toml --params p.json --out c.json others.csv
+  pinesy infer rulesets/biopsies.toml --params p.json --calibration c.json --error 0.05 new.csv
   pinesy rules-report rulesets/mnist_addition.toml --params p.json examples.jsonl
   pinesy solve --composition max-min --all system.json";
 
@@ -54,8 +60,10 @@ enum Action {
     Check(check::Check),
     Infer(infer::Infer),
     Abduce(abduce::Abduce),
+    Ask(ask::Ask),
     Explain(explain::Explain),
     Learn(learn::Learn),
+    Calibrate(calibrate::Calibrate),
     RulesReport(rules_report::RulesReport),
     Solve(solve::Solve),
     #[cfg(feature = "perception")]
@@ -74,8 +82,10 @@ impl Command {
             Action::Check(check) => check.run(),
             Action::Infer(infer) => infer.run(),
             Action::Abduce(abduce) => abduce.run(),
+            Action::Ask(ask) => ask.run(),
             Action::Explain(explain) => explain.run(),
             Action::Learn(learn) => learn.run(),
+            Action::Calibrate(calibrate) => calibrate.run(),
             Action::RulesReport(report) => report.run(),
             Action::Solve(solve) => solve.run(),
             #[cfg(feature = "perception")]
@@ -138,6 +148,39 @@ impl Reasoning {
         let engine = self.rules.engine(self.params.as_deref())?;
         self.form.check(&engine)?;
         Ok(engine)
+    }
+}
+
+/// A calibration and the error its sets may have.
+#[derive(Debug, Args)]
+struct Guarantee {
+    /// A calibration, as written by `pinesy calibrate`: adds to every attribute it covers the set of
+    /// values that holds the right one with a probability of at least 1 − error.
+    #[arg(long, value_name = "C.json")]
+    calibration: Option<PathBuf>,
+    /// How often the right value may be missing from a set.
+    #[arg(long, default_value_t = 0.05, requires = "calibration")]
+    error: f64,
+}
+
+/// A calibration that fits, with its error.
+struct Promise {
+    calibration: Calibration,
+    error: f64,
+}
+
+impl Guarantee {
+    /// The calibration, if there is one, once it is known to fit.
+    fn read(&self, engine: &Engine, form: &table::Form, score: Option<Score>) -> Result<Option<Promise>, Error> {
+        let Some(path) = &self.calibration else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let wrong = |reason: String| Error::Calibration { path: path.clone(), reason };
+        let calibration: Calibration = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        if let Some(score) = score.filter(|score| *score != calibration.score()) {
+            return Err(wrong(format!("made for the score {}: expected {score}", calibration.score())));
+        }
+        calibration.check(engine, &form.reading(), self.error).map_err(|e| wrong(e.to_string()))?;
+        Ok(Some(Promise { calibration, error: self.error }))
     }
 }
 
@@ -228,6 +271,12 @@ pub enum Error {
     Output(#[from] std::io::Error),
     #[error("parameter file {}: {reason}", path.display())]
     Parameters { path: PathBuf, reason: String },
+    #[error("calibration file {}: {reason}", path.display())]
+    Calibration { path: PathBuf, reason: String },
+    #[error("{option} with --method {method}: expected --method {expected}")]
+    OtherMethod { option: &'static str, method: &'static str, expected: &'static str },
+    #[error("--attribute is missing: expected one of {0}")]
+    WhichAttribute(String),
     #[error("{file}:{line}: {reason}")]
     Line { file: String, line: usize, reason: Box<LineError> },
 }
@@ -235,13 +284,10 @@ pub enum Error {
 impl Error {
     /// 2 for what is wrong on the command line, 1 for all else.
     pub fn exit_code(&self) -> u8 {
-        if matches!(
-            self,
-            Self::NoValidation | Self::NoRecords | Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_)
-        ) {
-            2
-        } else {
-            1
+        match self {
+            Self::NoValidation | Self::NoRecords | Self::OtherMethod { .. } | Self::WhichAttribute(_) => 2,
+            Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
+            _ => 1,
         }
     }
 }

@@ -177,6 +177,11 @@ impl Form {
         })
     }
 
+    /// How inputs are read, for what depends on it.
+    pub fn reading(&self) -> String {
+        if self.possibility { "possibilities".to_owned() } else { self.transform.to_string() }
+    }
+
     /// Checks what can be kept.
     pub fn check(&self, engine: &Engine) -> Result<(), Error> {
         match self.keep.iter().find(|name| engine.partition(name).is_ok()) {
@@ -386,8 +391,16 @@ impl<'a> Table<'a> {
 
 /// All cases of a file with their targets, and the line of each.
 pub fn read(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
+    read_into(Table::with_targets(engine, form), form, path)
+}
+
+/// All cases of a file with what was observed of them, and the line of each.
+pub fn read_observations(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
+    read_into(Table::with_observations(engine, form), form, path)
+}
+
+fn read_into(mut table: Table<'_>, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
     let mut records = Records::open(path)?;
-    let mut table = Table::with_targets(engine, form);
     while let Some(record) = records.next()? {
         let line = record.line;
         table.push(record).map_err(|reason| records.error(line, reason))?;

@@ -1,14 +1,17 @@
 //! Readers of the data sets the two tasks are proved on.
 //!
 //! [`idx`] reads the IDX format (MNIST and its relatives), plain or gzipped; [`Mnist`] is the
-//! handwritten-digit set with its customary splits; [`read_iris`] reads Fisher's irises;
+//! handwritten-digit set with its customary splits; [`read_iris`] reads Fisher's irises,
+//! [`read_biopsies`] Wolberg's grades of breast masses;
 //! [`read_puzzles`] reads the splits of visual Sudoku puzzle classification.
 
+mod biopsies;
 pub mod idx;
 mod iris;
 mod mnist;
 mod visudo;
 
+pub use biopsies::{Biopsy, read_biopsies};
 pub use iris::{Flower, read_iris};
 pub use mnist::{Digits, Mnist};
 pub use visudo::{Puzzle, read_puzzles, write_puzzles};

@@ -12,6 +12,7 @@
 //! - [`Explainer::changes`]: which single degree would have to change, and by how much.
 //! - [`Explainer::activations`]: which rules fired, as a table; [`rules_report`]: over a data set.
 //! - [`Evidence`]: why a value must not be, given what was observed.
+//! - [`Diagnosis`]: which unknown input to ask for next, and when nothing could change any more.
 //! - [`lint`]: what is doubtful in the rules themselves.
 //! - [`Explanation::dot`] and [`Page`]: the same as a graph, and as an HTML page.
 //!
@@ -36,6 +37,7 @@
 //! ```
 
 mod activation;
+mod ask;
 mod change;
 mod contradiction;
 mod dot;
@@ -53,6 +55,7 @@ mod text;
 mod tree;
 
 pub use activation::{Activation, Activations};
+pub use ask::{Diagnosis, Settled, UnknownInput};
 pub use change::{Change, Flip, Leaf, Symbol};
 pub use contradiction::{Allowed, Contradicting, Contradiction};
 pub use dot::Dot;

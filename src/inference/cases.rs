@@ -200,8 +200,7 @@ impl Cases {
     ///
     /// # Panics
     /// If there is no such case.
-    #[cfg(feature = "perception")]
-    pub(crate) fn select(&self, cases: &[usize]) -> Self {
+    pub fn select(&self, cases: &[usize]) -> Self {
         let of = |(set, targets): (usize, &Targets)| {
             let mut some = Targets::default();
             if !targets.entries.is_empty() {
@@ -243,6 +242,13 @@ impl Cases {
         self
     }
 
+    /// Cases without targets, of checked possibilities of all inputs in a row.
+    pub(crate) fn of_rows(base: &RuleBase, rows: Array2<f32>) -> Self {
+        debug_assert_eq!(rows.ncols(), base.input_width());
+        let targets = vec![Targets::default(); base.rule_sets().len() + base.input_positions().len()];
+        Self { base: base.clone(), rows: rows.as_standard_layout().into_owned(), targets }
+    }
+
     /// Checks that the cases are for these rules.
     pub(crate) fn check_base(&self, base: &RuleBase) -> Result<(), Error> {
         if self.base.same_rules(base) { Ok(()) } else { Err(Error::OtherRules) }
@@ -261,6 +267,18 @@ impl Cases {
     /// What a case says about an attribute (its position) besides its possibilities.
     pub(crate) fn observed(&self, attribute: usize, case: usize) -> Option<KnownTarget<'_>> {
         self.said(place(&self.base, attribute)?, case)
+    }
+
+    /// The position of the one value that a case says an attribute (its position) has. Graded
+    /// targets say so of none, unless all other values are impossible.
+    pub(crate) fn crisp(&self, attribute: usize, case: usize) -> Option<usize> {
+        match self.observed(attribute, case)? {
+            KnownTarget::Position(position) => Some(position),
+            KnownTarget::Degrees(degrees) => {
+                let mut possible = (0..degrees.len()).filter(|&position| degrees[position] > 0.0);
+                possible.next().filter(|&first| degrees[first] == 1.0 && possible.next().is_none())
+            }
+        }
     }
 
     /// What a case says about the attribute of this place among the targets.

@@ -21,20 +21,24 @@
 
 mod answers;
 mod backward;
+mod calibration;
 mod cases;
 mod engine;
 mod input;
 mod parameters;
 mod relation;
+mod score;
 mod target;
 
 pub use answers::{BatchInference, Inference};
 pub use backward::{Abduction, Backward};
+pub use calibration::{AnswerSets, Calibration};
 pub use cases::{Cases, CasesBuilder, Rows};
 pub use engine::Engine;
 pub use input::Input;
 pub use parameters::{Parameters, RuleSetParameters};
 pub use relation::Relation;
+pub use score::{Score, Scores};
 pub use target::Target;
 
 pub use crate::program::Partition;
@@ -238,6 +242,42 @@ pub enum Error {
         rule: usize,
         /// What was found.
         degree: f32,
+    },
+    /// Cases of which none says what is right.
+    #[error("no example says which value of {0} is right: expected at least one")]
+    NoTruth(&'static str),
+    /// An error that is no probability.
+    #[error("an error of {0}: expected a number above 0 and below 1")]
+    ErrorLevel(f64),
+    /// A calibration from too few examples.
+    #[error("{attribute} is calibrated by {found} examples: expected at least {needed} for an error of {error}")]
+    FewExamples {
+        /// The attribute.
+        attribute: String,
+        /// Its examples.
+        found: usize,
+        /// The examples that the error takes.
+        needed: usize,
+        /// The error that sets of this attribute may have.
+        error: f64,
+    },
+    /// An attribute that no example of a calibration was about.
+    #[error("'{name}' is not calibrated: expected one of {known}")]
+    NotCalibrated {
+        /// The attribute.
+        name: String,
+        /// The attributes that are.
+        known: String,
+    },
+    /// A calibration that was made for something else.
+    #[error("a calibration for {what} {found}: expected {expected}")]
+    OtherCalibration {
+        /// In what it differs.
+        what: &'static str,
+        /// What it was made for.
+        found: String,
+        /// What it is used for.
+        expected: String,
     },
     /// An engine that cannot be kept in a file.
     #[error("the rules were written in Rust: expected rules from a rule file")]

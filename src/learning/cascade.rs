@@ -113,6 +113,18 @@ impl<'a> Cascade<'a> {
         self.measures.par_iter_mut().enumerate().map_init(room, block).collect()
     }
 
+    /// For each block, by its number, what is made of λ_1, ρ_1, … of one rule set.
+    pub fn premises<T: Send>(&mut self, stage: usize, make: impl Fn(usize, &[Wide]) -> T + Sync) -> Vec<T> {
+        let program = self.program;
+        let block = |runner: &mut Runner<'_, Wide>, (number, measures): (usize, &mut Vec<[Wide; 2]>)| {
+            mem::swap(&mut runner.measures, measures);
+            let made = make(number, runner.premise_degrees(stage));
+            mem::swap(&mut runner.measures, measures);
+            made
+        };
+        self.measures.par_iter_mut().enumerate().map_init(|| Runner::new(program), block).collect()
+    }
+
     /// Infers one rule set for all cases, for the premises of those after it.
     pub fn conclude(&mut self, stage: usize, floors: &Floors) {
         let program = self.program;

@@ -7,6 +7,9 @@
 //! 2025, section 5). Rule sets are learned in cascade order, each from what those before it
 //! infer.
 //!
+//! Where labels are crisp, [`calibrated()`] parameters say more: what share of the examples a rule
+//! applies to breaks it.
+//!
 //! Γ is never built. Column s_i needs one pair an example, (λ_i, highest target in Q_i), and
 //! column r_i one, (ρ_i, highest target outside Q_i): entries equal to 1 contribute nothing, and
 //! all terms grow with the target.
@@ -38,18 +41,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod calibrated;
 mod cascade;
 mod conflicts;
 mod report;
 mod rule_set;
 mod search;
 mod stream;
+mod worth;
 
+pub use calibrated::{CalibratedConfig, CalibratedRuleSets, OneWay, calibrated};
 pub use cascade::learn;
 pub use conflicts::{Conflict, KeptExamples, RuleSetConflicts, find_conflicts};
 pub use report::{LearningReport, RuleSetReport};
 pub use search::{GroupEnd, SearchReport, SearchStop, ThresholdGrid, ThresholdSearch, Trial, score, search_thresholds};
 pub use stream::{PartialRuleSets, learn_streamed};
+pub use worth::{CalibrationReport, RuleWorth, rules_worth};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,119 @@
+use std::io::{BufWriter, Write, stdout};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::records::{Fields, Records};
+use super::table::Table;
+use super::{Error, Guarantee, Reasoning, one_of};
+use crate::explain::{Diagnosis, Settled, UnknownInput};
+use crate::inference::{Engine, Score};
+use crate::possibility::{Attribute, Value};
+use crate::rules::list_names;
+
+/// Rank the unknown inputs of a case by what knowing them could settle.
+///
+/// Records are as for `pinesy infer`; inputs that are left out are unknown. For each record: the
+/// values that are left (with --calibration the set that holds the right one with the probability
+/// promised, else those decided), whether any answers could still change them, and the unknown
+/// inputs with the number of values that would be left, in the mean over the values they could have
+/// and for each, best first.
+#[derive(Debug, Args)]
+pub struct Ask {
+    #[command(flatten)]
+    reasoning: Reasoning,
+    #[command(flatten)]
+    guarantee: Guarantee,
+    /// Decide by this score. Default: that of --calibration, else min.
+    #[arg(long, value_parser = one_of::<Score>())]
+    score: Option<Score>,
+    /// The derived attribute to settle. Default: that which no rule reads, if it is one.
+    #[arg(long)]
+    attribute: Option<String>,
+    /// Print JSON lines.
+    #[arg(long)]
+    json: bool,
+    /// Cases (JSON lines or .csv; - for standard input).
+    cases: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    line: usize,
+    #[serde(flatten)]
+    kept: Fields,
+    attribute: String,
+    left: Vec<Value>,
+    settled: Settled,
+    ask: Vec<UnknownInput>,
+}
+
+impl Ask {
+    pub fn run(self) -> Result<(), Error> {
+        let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
+        let attribute = self.attribute(&engine)?;
+        let promise = self.guarantee.read(&engine, form, self.score)?;
+        let mut records = Records::open(&self.cases)?;
+        let mut out = BufWriter::new(stdout().lock());
+        while let Some(record) = records.next()? {
+            let line = record.line;
+            let mut table = Table::with_observations(&engine, form);
+            table.push(record).map_err(|reason| records.error(line, reason))?;
+            let (case, mut kept, _) = table.finish()?;
+            let mut diagnosis =
+                Diagnosis::new(&engine, attribute.name(), &case)?.with_score(self.score.unwrap_or_default());
+            if let Some(promise) = &promise {
+                diagnosis = diagnosis.with_calibration(&promise.calibration, promise.error)?;
+            }
+            let answer = Answer {
+                line,
+                kept: kept.pop().unwrap_or_default(),
+                attribute: attribute.name().to_owned(),
+                left: diagnosis.left()?,
+                settled: diagnosis.settled()?,
+                ask: diagnosis.questions()?,
+            };
+            self.write(&answer, &mut out)?;
+            if records.may_pause() {
+                out.flush()?;
+            }
+        }
+        form.note();
+        Ok(out.flush()?)
+    }
+
+    /// The attribute asked for, or the one that no rule reads.
+    fn attribute<'e>(&self, engine: &'e Engine) -> Result<&'e Attribute, Error> {
+        let base = engine.base();
+        if let Some(name) = &self.attribute {
+            engine.partition(name)?;
+            return Ok(base.attribute(name).expect("rules conclude on it"));
+        }
+        let outputs: Vec<&Attribute> = base.outputs().collect();
+        match outputs[..] {
+            [only] => Ok(only),
+            _ => Err(Error::WhichAttribute(list_names(outputs.iter().map(|attribute| attribute.name())))),
+        }
+    }
+
+    fn write(&self, answer: &Answer, out: &mut impl Write) -> Result<(), Error> {
+        if self.json {
+            serde_json::to_writer(&mut *out, answer).map_err(std::io::Error::from)?;
+            return Ok(writeln!(out)?);
+        }
+        let left: Vec<String> = answer.left.iter().map(Value::to_string).collect();
+        let left = if left.is_empty() { "nothing".to_owned() } else { left.join(", ") };
+        let settled = match answer.settled {
+            Settled::Yes => "; no answer could change that",
+            Settled::No => "",
+            Settled::Unknown => "; whether answers could change that was not found out",
+        };
+        let kept: Vec<String> = answer.kept.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let kept = if kept.is_empty() { String::new() } else { format!(" ({})", kept.join(", ")) };
+        writeln!(out, "line {}{kept}: {} is {left}{settled}", answer.line, answer.attribute)?;
+        let width = answer.ask.iter().map(|question| question.attribute.len()).max().unwrap_or(0);
+        answer.ask.iter().try_for_each(|question| writeln!(out, "  {question:width$}"))?;
+        Ok(())
+    }
+}

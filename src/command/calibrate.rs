@@ -1,0 +1,53 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Error, Reasoning, check_outputs, one_of, table, write_whole};
+use crate::inference::{Calibration, Score};
+
+/// Calibrate rules, for sets of answers that hold the right one as often as they promise.
+///
+/// Records are as for `pinesy learn`: what they say of derived attributes is right. They must not
+/// be those that parameters were learned from, and should be drawn as the records to be answered
+/// are. An error of 0.05 takes 19 of them at least, 0.01 takes 99. What is written belongs to these
+/// rules, parameters and settings, and gives sets with `pinesy infer … --calibration C.json --error
+/// 0.05`, as valid where inputs are unknown or imprecise as where they are not.
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    #[command(flatten)]
+    reasoning: Reasoning,
+    /// What to calibrate: the possibility (min), or what all rules on the attribute say.
+    #[arg(long, default_value_t, value_parser = one_of::<Score>())]
+    score: Score,
+    /// Calibrate how inputs are read instead: records are {"inputs":{"a1":[…]},"observed":{"a1":3}}.
+    /// Sets then hold the right answer as far as the rules are right.
+    #[arg(long, conflicts_with = "score")]
+    inputs: bool,
+    /// Where to write the calibration (JSON).
+    #[arg(long, value_name = "C.json")]
+    out: PathBuf,
+    /// Calibration examples (JSON lines or .csv; - for standard input).
+    examples: PathBuf,
+}
+
+impl Calibrate {
+    pub fn run(self) -> Result<(), Error> {
+        let read: [Option<&Path>; 3] =
+            [Some(&self.examples), Some(&self.reasoning.rules.rules), self.reasoning.params.as_deref()];
+        check_outputs(&[Some(&self.out)], &read)?;
+        let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
+        let calibration = if self.inputs {
+            Calibration::of_inputs(&engine, &table::read_observations(&engine, form, &self.examples)?.0)?
+        } else {
+            Calibration::new(&engine, &table::read(&engine, form, &self.examples)?.0, self.score)?
+        };
+        let calibration = calibration.with_reading(form.reading());
+        let sources = if self.inputs { engine.base().inputs().count() } else { 1 };
+        for (name, examples) in calibration.examples() {
+            let least = sources as f64 / (examples + 1) as f64;
+            eprintln!("{name}: {examples} examples, enough for an error of {least:.4} and above");
+        }
+        let text = serde_json::to_string(&calibration).map_err(std::io::Error::from)? + "\n";
+        write_whole(&self.out, text.as_bytes())
+    }
+}
