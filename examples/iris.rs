@@ -2,6 +2,10 @@
 //!
 //! `cargo run --release --no-default-features --example iris`
 
+#[macro_use]
+#[path = "common/output.rs"]
+mod output;
+
 use std::error::Error;
 use std::ops::ControlFlow;
 
