@@ -3,6 +3,10 @@
 //!
 //! `cargo run --release --example label_errors`; `-- --help` lists the options.
 
+#[macro_use]
+#[path = "common/output.rs"]
+mod output;
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;

@@ -2,6 +2,10 @@
 //!
 //! `cargo run --release --no-default-features --example recovery`; `-- --help` lists the options.
 
+#[macro_use]
+#[path = "common/output.rs"]
+mod output;
+
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;

@@ -2,6 +2,10 @@
 //!
 //! `cargo run --release --example sudoku -- --size 4`; `-- --help` lists the options.
 
+#[macro_use]
+#[path = "common/output.rs"]
+mod output;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write;

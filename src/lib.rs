@@ -8,6 +8,7 @@ pub mod datasets;
 pub mod explain;
 pub mod inference;
 pub mod learning;
+mod limited;
 #[cfg(feature = "perception")]
 pub mod perception;
 pub mod possibility;

@@ -6,6 +6,8 @@ use clap::Parser;
 use pinesy::command::{Command, Error};
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    clean_up_when_stopped();
     match Command::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         // A reader that has seen enough, such as `head`, is no failure.
@@ -14,5 +16,22 @@ fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Told to stop, it leaves no temporary file behind.
+#[cfg(unix)]
+fn clean_up_when_stopped() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
+        Ok(mut signals) => drop(std::thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                pinesy::whole_file::remove_temporary();
+                std::process::exit(128 + signal);
+            }
+        })),
+        Err(error) => eprintln!("note: temporary files may stay when interrupted: {error}"),
     }
 }

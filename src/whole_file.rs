@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -18,7 +19,7 @@ pub fn write<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&mut dyn Write) 
         fill(&mut writer)?;
         return Ok(writer.flush()?);
     };
-    let mut file = temporary(&path)?;
+    let Temporary { mut file, _listed } = Temporary::beside(&path)?;
     {
         let mut writer = io::BufWriter::new(file.as_file_mut());
         fill(&mut writer)?;
@@ -37,7 +38,7 @@ pub fn write<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&mut dyn Write) 
 /// What [`write`] would fail with, as far as that can be told.
 pub fn check(path: &Path) -> io::Result<()> {
     match Target::of(path)? {
-        Target::Regular { path, .. } => temporary(&path).map(drop),
+        Target::Regular { path, .. } => Temporary::beside(&path).map(drop),
         // To open a pipe would wait for its reader.
         Target::Other => Ok(()),
     }
@@ -89,13 +90,46 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A temporary file beside a path, as readable as any new file.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    Builder::new().prefix(".pinesy-").make_in(folder(path), new_file)
+/// The temporary files there are.
+static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes all temporary files, and lets nobody make another: for a program that is told to stop.
+pub fn remove_temporary() {
+    let list = TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in list.iter() {
+        let _ = fs::remove_file(path);
+    }
+    std::mem::forget(list);
+}
+
+/// A temporary file, and then its entry in the list.
+struct Temporary {
+    file: NamedTempFile,
+    _listed: Listed,
+}
+
+struct Listed(PathBuf);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.0);
+    }
+}
+
+impl Temporary {
+    /// Beside a path, as readable as any new file.
+    fn beside(path: &Path) -> io::Result<Self> {
+        let file = Builder::new().prefix(".pinesy-").make_in(folder(path), new_file)?;
+        Ok(Self { _listed: Listed(file.path().to_owned()), file })
+    }
 }
 
 fn new_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).read(true).create_new(true).open(path)
+    // Made and listed at once, for whoever removes what is listed.
+    let mut list = TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = OpenOptions::new().write(true).read(true).create_new(true).open(path)?;
+    list.push(path.to_owned());
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -473,7 +473,11 @@ fn biopsies_are_told_apart() {
     let engine = Engine::of(&biopsies::rules());
     assert_eq!(engine.base().rule_sets()[0].rules().len(), 18);
     // High and low grades side by side contradict each other while every rule is certain.
-    assert!(lint(&engine).iter().all(|warning| matches!(warning.kind, WarningKind::Contradiction { .. } | WarningKind::More { .. })));
+    assert!(
+        lint(&engine)
+            .iter()
+            .all(|warning| matches!(warning.kind, WarningKind::Contradiction { .. } | WarningKind::More { .. }))
+    );
     let [train, held_out, test] = biopsies::split(&all, 0).map(|part| biopsies::cases(engine.base(), &part).unwrap());
     let (parameters, report) = calibrated(&engine, &train, None, &CalibratedConfig::default()).unwrap();
     assert!(report.rules.iter().all(|rule| rule.r < 0.5 && rule.applied > 0));

@@ -65,7 +65,7 @@ pub struct Learn {
     #[arg(long, value_name = "C.jsonl")]
     conflicts: Option<PathBuf>,
     /// Degrees that differ by at most this share count as equal.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_parser = super::parse_tolerance)]
     tolerance: f32,
     /// Where to write the parameters (JSON).
     #[arg(long, value_name = "P.json")]

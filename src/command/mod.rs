@@ -17,7 +17,8 @@ mod table;
 #[cfg(feature = "perception")]
 mod train;
 
-pub use system_file::{SystemFault, SystemFile, SystemFileError, read_matrix};
+pub use records::parse_json;
+pub use system_file::{SystemFault, SystemFile, SystemFileError, parse_npy, read_matrix};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::inference::{Calibration, Engine, Parameters, Score};
-use crate::rules::RuleBase;
-use crate::{inference, learning, relation, rules, whole_file};
+use crate::rules::{Limit, Limits, RuleBase};
+use crate::{inference, learning, limited, relation, rules, whole_file};
 
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
 ///
@@ -104,6 +105,18 @@ struct Rules {
     /// Give a parameter of the rule file a value; may be repeated.
     #[arg(long, value_name = "NAME=NUMBER", value_parser = parse_setting)]
     set: Vec<(String, i64)>,
+    /// Let the rule file ask for more, or for less, of something that is bounded: rules,
+    /// repetitions, evaluations, … (the README lists them); may be repeated.
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = parse_limit)]
+    rule_limit: Vec<(Limit, u64)>,
+}
+
+fn parse_limit(text: &str) -> Result<(Limit, u64), String> {
+    let (name, number) = text.split_once('=').ok_or("expected name=number, such as rules=1000")?;
+    let known = || <Limit as strum::VariantNames>::VARIANTS.join(", ");
+    let limit = name.trim().parse().map_err(|_| format!("'{name}': expected one of {}", known()))?;
+    let number = number.trim().parse().map_err(|_| format!("'{number}': expected a whole number from 0 up"))?;
+    Ok((limit, number))
 }
 
 fn parse_setting(text: &str) -> Result<(String, i64), String> {
@@ -116,14 +129,17 @@ fn parse_setting(text: &str) -> Result<(String, i64), String> {
 impl Rules {
     fn read(&self) -> Result<RuleBase, Error> {
         let settings: Vec<(&str, i64)> = self.set.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        Ok(RuleBase::read(&self.rules, &settings)?)
+        let limits =
+            self.rule_limit.iter().fold(Limits::default(), |limits, &(limit, number)| limits.with(limit, number));
+        Ok(RuleBase::read_with(&self.rules, &settings, &limits)?)
     }
 
     /// The engine with the parameters of a file, or with those that the rules state.
     fn engine(&self, parameters: Option<&Path>) -> Result<Engine, Error> {
         let base = self.read()?;
         let Some(path) = parameters else { return Ok(Engine::of(&base)) };
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = limited::read_text(path, limited::FILE_LIMIT)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let wrong = |reason: String| Error::Parameters { path: path.to_owned(), reason };
         let parameters: Parameters = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         Engine::new(&base, &parameters).map_err(|e| wrong(e.to_string()))
@@ -182,6 +198,10 @@ impl Guarantee {
         calibration.check(engine, &form.reading(), self.error).map_err(|e| wrong(e.to_string()))?;
         Ok(Some(Promise { calibration, error: self.error }))
     }
+}
+
+fn parse_tolerance(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|t| (0.0..1.0).contains(t)).ok_or_else(|| "expected a number from 0 to below 1".to_owned())
 }
 
 /// Writes a file whole or not at all; `-` is standard output.

@@ -172,6 +172,14 @@ fn next_row(
     Ok(Some(Record { line: *line, fields }))
 }
 
+/// JSON of which no object has the same key twice, as records are read.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_json(bytes: &[u8]) -> Result<Json, serde_json::Error> {
+    serde_json::from_slice::<Unique>(bytes).map(|Unique(json)| json)
+}
+
 /// JSON of which no object has the same key twice.
 struct Unique(Json);
 

@@ -24,8 +24,8 @@ pub struct Solve {
     /// Which product.
     #[arg(long, default_value_t, value_parser = one_of::<Composition>())]
     composition: Composition,
-    /// Degrees that differ by at most this share count as equal in extreme solutions.
-    #[arg(long, default_value_t = 0.0)]
+    /// Degrees that differ by at most this share count as equal, in solutions and for consistency.
+    #[arg(long, default_value_t = 0.0, value_parser = super::parse_tolerance)]
     tolerance: f32,
     /// Also list the extreme solutions of the other kind (maximal of min-max, minimal of max-min).
     #[arg(long)]
@@ -85,6 +85,11 @@ impl Solve {
         let row_distances = system.row_distances().to_vec();
         let distance = row_distances.iter().copied().fold(0.0, f32::max);
         let approximation = system.approximation_at(distance);
+        // What is consistent and what solves it are one definition; the distance of a system can
+        // be too small for a number, or within the tolerance.
+        let solution = system.extreme_solution();
+        let consistent = solution.is_some();
+        let rows = (0..row_distances.len()).filter(|&i| consistent || row_distances[i] == 0.0).collect();
         let all = self.all.then(|| {
             // An inconsistent system has no solution, hence none of the other kind.
             let mut solutions: Vec<Vec<f32>> = system
@@ -96,11 +101,11 @@ impl Solve {
             All { opposite_solutions: solutions, complete }
         });
         Answer {
-            consistent: distance == 0.0,
+            consistent,
             chebyshev_distance: distance,
-            maximal_consistent_rows: (0..row_distances.len()).filter(|&i| row_distances[i] == 0.0).collect(),
+            maximal_consistent_rows: rows,
             row_distances,
-            extreme_solution: approximation.solution.to_vec(),
+            extreme_solution: solution.unwrap_or(approximation.solution).to_vec(),
             approximation: approximation.rhs.to_vec(),
             all,
         }

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::records::{Fields, Record, Records};
 use super::{Error, LineError, one_of};
 use crate::inference::{Cases, CasesBuilder, Engine, Input, Target};
-use crate::possibility::{Attribute, Transform, Value, height};
+use crate::possibility::{Attribute, Transform, Value, degree_of, height};
 use crate::rules::{Source, list_names};
 
 /// How records are to be understood.
@@ -119,7 +119,7 @@ impl Form {
     }
 
     fn degrees(&self, attribute: &Attribute, numbers: &[f64]) -> Result<Input, LineError> {
-        let degrees: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
+        let degrees: Vec<f32> = numbers.iter().map(|&number| degree_of(number)).collect();
         if self.possibility {
             self.check_height(attribute, &degrees)?;
             return Ok(Input::Possibilities(degrees));
@@ -127,7 +127,7 @@ impl Form {
         let sum: f64 = numbers.iter().sum();
         if (5e-4..=SUM_SLACK * 1.000_001).contains(&(sum - 1.0).abs()) {
             self.normalised.set(self.normalised.get() + 1);
-            let normal = numbers.iter().map(|&number| (number / sum) as f32).collect();
+            let normal = numbers.iter().map(|&number| degree_of(number / sum)).collect();
             return Ok(Input::Probabilities(normal, self.transform));
         }
         Ok(Input::Probabilities(degrees, self.transform))
@@ -157,7 +157,7 @@ impl Form {
             let value = serde_json::from_value::<Value>(field.clone()).ok();
             if value.is_none_or(|value| attribute.domain().position(&value).is_none()) {
                 // Targets are possibilities, whatever the inputs are.
-                let degrees: Vec<f32> = numbers.into_iter().map(|number| number as f32).collect();
+                let degrees: Vec<f32> = numbers.into_iter().map(degree_of).collect();
                 self.check_height(attribute, &degrees)?;
                 let degrees = Input::Possibilities(degrees);
                 return Ok(Some(Target::Degrees(degrees.degrees(attribute).map_err(LineError::Inference)?)));

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use ndarray::{Array1, Array3};
 
 use super::Error;
@@ -100,7 +100,7 @@ type Peeked<R> = io::Chain<io::Cursor<Vec<u8>>, BufReader<R>>;
 
 enum MaybeGzip<R: Read> {
     Plain(Peeked<R>),
-    Gzip(GzDecoder<Peeked<R>>),
+    Gzip(MultiGzDecoder<Peeked<R>>),
 }
 
 impl<R: Read> Read for MaybeGzip<R> {
@@ -119,7 +119,7 @@ impl<R: Read> Stream<R> {
         (&mut reader).take(2).read_to_end(&mut head).map_err(|source| Error::Io { path: path.to_owned(), source })?;
         let gzipped = head == [0x1f, 0x8b];
         let peeked = io::Cursor::new(head).chain(reader);
-        let reader = if gzipped { MaybeGzip::Gzip(GzDecoder::new(peeked)) } else { MaybeGzip::Plain(peeked) };
+        let reader = if gzipped { MaybeGzip::Gzip(MultiGzDecoder::new(peeked)) } else { MaybeGzip::Plain(peeked) };
         Ok(Self { path: path.to_owned(), offset: 0, reader })
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use ndarray::Array3;
 
 use super::Error;
-use crate::whole_file;
+use crate::{limited, whole_file};
 
 /// A filled Sudoku grid made of digit images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,21 +27,23 @@ const PIXELS: usize = SIDE * SIDE;
 /// `_puzzle_labels.txt` and `_puzzle_notes.txt`, one puzzle a line, tab-separated.
 ///
 /// # Errors
-/// [`Error::Io`] for a file that is missing, [`Error::Field`] for a pixel outside 0..1, a label
+/// [`Error::Io`] for a file that is missing, [`Error::Field`] for a side of 0 or above 256, a pixel outside 0..1, a label
 /// outside the grid's digits or a wrong number of fields, [`Error::Mismatch`] for files of
 /// different lengths.
 pub fn read_puzzles(folder: impl AsRef<Path>, part: &str, n: usize) -> Result<Vec<Puzzle>, Error> {
     let path = |what: &str| folder.as_ref().join(format!("{part}_{what}.txt"));
     let read = |what: &str| {
         let path = path(what);
-        std::fs::read_to_string(&path).map_err(|source| Error::Io { path, source })
+        limited::read_text(&path, limited::FILE_LIMIT).map_err(|source| Error::Io { path, source })
     };
     let files = ["puzzle_pixels", "cell_labels", "puzzle_labels", "puzzle_notes"];
     let [pixels, labels, verdicts, notes] = [read(files[0])?, read(files[1])?, read(files[2])?, read(files[3])?];
     let lines = [&pixels, &labels, &verdicts, &notes].map(|text| text.lines().collect::<Vec<_>>());
     for (file, lines_of) in files.iter().zip(&lines).skip(1) {
         // A file of notes may leave out empty ones at its end.
-        if lines_of.len() != lines[0].len() && *file != "puzzle_notes" {
+        let fits =
+            if *file == "puzzle_notes" { lines_of.len() <= lines[0].len() } else { lines_of.len() == lines[0].len() };
+        if !fits {
             return Err(Error::Mismatch {
                 left: path(files[0]),
                 left_count: lines[0].len(),
@@ -49,6 +51,11 @@ pub fn read_puzzles(folder: impl AsRef<Path>, part: &str, n: usize) -> Result<Ve
                 right_count: lines_of.len(),
             });
         }
+    }
+    // Labels have one byte, and 0 digits make no grid.
+    if !(1..=256).contains(&n) {
+        let (expected, found) = ("a grid of side 1 to 256".to_owned(), n.to_string());
+        return Err(Error::Field { path: path(files[0]), line: 1, field: 1, expected, found });
     }
     let cells = n * n;
     (0..lines[0].len())
@@ -58,7 +65,9 @@ pub fn read_puzzles(folder: impl AsRef<Path>, part: &str, n: usize) -> Result<Ve
             })?;
             let expected = format!("labels mnist_0 to mnist_{}", n - 1);
             let digits = fields(&path(files[1]), i, lines[1][i], cells, &expected, |field| {
-                field.strip_prefix("mnist_")?.parse::<u8>().ok().filter(|digit| usize::from(*digit) < n)
+                let text = field.strip_prefix("mnist_")?;
+                let digit = text.parse::<u8>().ok().filter(|digit| usize::from(*digit) < n)?;
+                (digit.to_string() == text).then_some(digit)
             })?;
             let verdict =
                 fields(&path(files[2]), i, lines[2][i], 2, "1 0 (valid) or 0 1 (invalid)", |field| match field {
@@ -93,7 +102,7 @@ fn fields<T>(
         expected: format!("{count} {expected}"),
         found,
     };
-    let mut values = Vec::with_capacity(count);
+    let mut values = Vec::new();
     for (i, field) in line.split_whitespace().enumerate() {
         if i == count {
             return Err(error(i + 1, format!("more ('{field}')")));

@@ -8,7 +8,7 @@ use super::cases::derived;
 use super::{Cases, CasesBuilder, Error, Inference, Parameters, Relation, RuleSetParameters};
 use crate::program::{Floors, Partition, Program, Trace};
 use crate::rules::{Fingerprint, RuleBase, RuleText};
-use crate::whole_file;
+use crate::{limited, whole_file};
 
 /// A rule base and its parameters, ready to run. Cheap to clone and to share between threads.
 ///
@@ -83,7 +83,7 @@ impl Engine {
     /// [`Error::Io`] or [`Error::File`], naming the file and what is wrong in it.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let text = limited::read_text(path, limited::FILE_LIMIT).map_err(|error| Error::io(path, error))?;
         serde_json::from_str(&text).map_err(|error| Error::File { path: path.to_owned(), reason: Arc::new(error) })
     }
 

@@ -162,6 +162,7 @@ pub fn search_thresholds(
     mut observe: impl FnMut(&Trial) -> ControlFlow<()>,
 ) -> Result<(Parameters, SearchReport), Error> {
     search.check()?;
+    config.check()?;
     let base = engine.base();
     let grid = search.grid.values();
     let group_of: Vec<&str> = base.rule_sets().iter().map(|set| group(base.conclusion(set).name())).collect();

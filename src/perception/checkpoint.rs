@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{Architecture, Error, OpenDevice, Reader, TrainingConfig};
-use crate::whole_file;
+use crate::{limited, whole_file};
 
 /// Named f32 tensors, detached from any device.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -185,6 +185,9 @@ pub enum CheckpointFault {
         /// The network's tensors.
         expected: Vec<String>,
     },
+    /// A tensor that stands there twice.
+    #[error("tensor {0} stands there twice: expected once")]
+    Twice(String),
     /// Of another layout than this version of the program writes.
     #[error("layout {0}: expected {VERSION}")]
     Version(u32),
@@ -302,12 +305,18 @@ pub(super) const VERSION: u32 = 2;
 const METADATA_KEY: &str = "pinesy";
 
 pub(super) fn read_weights<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<(Weights, T), Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let bytes =
+        limited::read(path, limited::FILE_LIMIT).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     parse_weights(&bytes).map_err(|fault| Error::Checkpoint { path: path.to_owned(), fault })
 }
 
 fn parse_weights<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<(Weights, T), CheckpointFault> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(CheckpointFault::NotSafetensors)?;
+    let (length, header) = SafeTensors::read_metadata(bytes).map_err(CheckpointFault::NotSafetensors)?;
+    // Of a name that stands there twice, the reader would keep one.
+    let names: Names = serde_json::from_slice(&bytes[8..8 + length]).map_err(CheckpointFault::Metadata)?;
+    if let Some(twice) = names.twice {
+        return Err(CheckpointFault::Twice(twice));
+    }
     let info = header.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY));
     let info = serde_json::from_str(info.ok_or(CheckpointFault::NoMetadata)?).map_err(CheckpointFault::Metadata)?;
     let mut weights = Weights::default();
@@ -323,6 +332,35 @@ fn parse_weights<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<(Weights, T
         weights.0.insert(name.to_owned(), Weight { shape: view.shape().to_vec(), values });
     }
     Ok((weights, info))
+}
+
+/// The names in a header, of which one may be there twice.
+struct Names {
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("tensors by name")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let (mut names, mut twice) = (BTreeSet::new(), None);
+                while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                    if !names.insert(name.clone()) {
+                        twice = Some(name);
+                    }
+                }
+                Ok(Names { twice })
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
 }
 
 pub(super) fn write_weights(path: &Path, weights: &Weights, info: &impl Serialize) -> Result<(), Error> {

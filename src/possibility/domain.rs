@@ -37,6 +37,27 @@ impl<V: Into<Value>, const N: usize> From<[V; N]> for Value {
     }
 }
 
+impl Value {
+    /// The most levels a tuple of tuples may have.
+    pub const DEPTH: usize = 32;
+
+    /// The numbers and names it is made of.
+    pub(crate) fn parts(&self) -> u64 {
+        match self {
+            Self::Integer(_) | Self::Symbol(_) => 1,
+            Self::Tuple(values) => values.iter().map(Self::parts).fold(1, u64::saturating_add),
+        }
+    }
+
+    /// Whether it has more levels than these.
+    fn is_deeper(&self, levels: usize) -> bool {
+        match self {
+            Self::Tuple(values) => levels == 0 || values.iter().any(|value| value.is_deeper(levels - 1)),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,11 +89,14 @@ struct Values {
 impl Domain {
     /// The most values a domain may have.
     pub const LIMIT: usize = 1 << 20;
+    /// The most numbers and names that the tuples of a product may be made of, all together.
+    pub const PARTS_LIMIT: u64 = 1 << 24;
 
     /// The domain of these values, in this order.
     ///
     /// # Errors
-    /// [`Error::EmptyDomain`], [`Error::DuplicateValue`], [`Error::LargeDomain`].
+    /// [`Error::EmptyDomain`], [`Error::DuplicateValue`], [`Error::LargeDomain`],
+    /// [`Error::DeepValue`].
     pub fn new(values: impl IntoIterator<Item = Value>) -> Result<Self, Error> {
         let values: Vec<Value> = values.into_iter().take(Self::LIMIT + 1).collect();
         if values.is_empty() {
@@ -80,6 +104,9 @@ impl Domain {
         }
         if values.len() > Self::LIMIT {
             return Err(Error::LargeDomain { given: values.len(), limit: Self::LIMIT });
+        }
+        if values.iter().any(|value| value.is_deeper(Value::DEPTH)) {
+            return Err(Error::DeepValue { limit: Value::DEPTH });
         }
         let mut positions = HashMap::with_capacity(values.len());
         for (i, value) in values.iter().enumerate() {
@@ -109,7 +136,8 @@ impl Domain {
     /// All tuples of one value of each factor; the last varies fastest.
     ///
     /// # Errors
-    /// [`Error::EmptyDomain`] without factors, [`Error::LargeDomain`].
+    /// [`Error::EmptyDomain`] without factors, [`Error::LargeDomain`], [`Error::LargeValues`],
+    /// [`Error::DeepValue`].
     pub fn product(factors: &[Domain]) -> Result<Self, Error> {
         if factors.is_empty() {
             return Err(Error::EmptyDomain);
@@ -117,6 +145,10 @@ impl Domain {
         let given = factors.iter().fold(1, |n: usize, factor| n.saturating_mul(factor.len()));
         if given > Self::LIMIT {
             return Err(Error::LargeDomain { given, limit: Self::LIMIT });
+        }
+        let parts = Self::product_parts(factors);
+        if parts > Self::PARTS_LIMIT {
+            return Err(Error::LargeValues { parts, limit: Self::PARTS_LIMIT });
         }
         let mut tuples = vec![Vec::new()];
         for factor in factors {
@@ -126,6 +158,16 @@ impl Domain {
             tuples = longer.collect();
         }
         Self::new(tuples.into_iter().map(Value::Tuple))
+    }
+
+    /// The numbers and names that all tuples of a product would be made of.
+    pub(crate) fn product_parts(factors: &[Domain]) -> u64 {
+        let count = factors.iter().fold(1, |n: u64, factor| n.saturating_mul(factor.len() as u64));
+        let of = |factor: &Domain| {
+            let parts = factor.values().iter().map(Value::parts).fold(0, u64::saturating_add);
+            parts.saturating_mul(count / factor.len() as u64)
+        };
+        factors.iter().map(of).fold(count, u64::saturating_add)
     }
 
     /// The values in order.

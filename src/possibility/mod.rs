@@ -31,6 +31,20 @@ pub use domain::{Attribute, Domain, Value};
 pub use fuzzy::{Terms, Trapezoid};
 pub use transform::Transform;
 
+/// A number from outside as a degree. What lies outside \[0, 1\] stays outside, however close: it
+/// must not be rounded into it before it is checked.
+#[cfg(feature = "cli")]
+pub(crate) fn degree_of(number: f64) -> f32 {
+    let degree = number as f32;
+    if number < 0.0 {
+        degree.min(-f32::MIN_POSITIVE)
+    } else if number > 1.0 {
+        degree.max(1.0 + f32::EPSILON)
+    } else {
+        degree
+    }
+}
+
 /// What can be wrong with a domain, a distribution or a probability vector.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -48,6 +62,20 @@ pub enum Error {
         given: usize,
         /// The most there may be.
         limit: usize,
+    },
+    /// Tuples of tuples, deeper than can be handled.
+    #[error("a value of tuples in tuples: expected at most {limit} levels")]
+    DeepValue {
+        /// The most levels there may be.
+        limit: usize,
+    },
+    /// A product whose tuples are larger than can be handled.
+    #[error("tuples of {parts} parts together: expected at most {limit}")]
+    LargeValues {
+        /// Parts of all tuples together.
+        parts: u64,
+        /// The most there may be.
+        limit: u64,
     },
     /// An attribute name that could not be written in a rule.
     #[error("attribute name '{0}': expected a letter or underscore, then letters, digits or underscores")]

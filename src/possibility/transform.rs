@@ -7,10 +7,16 @@ use super::{Error, check_degrees, height};
 /// How far probabilities may be from summing to one.
 const SUM_TOLERANCE: f64 = 1e-3;
 
+/// Probabilities that differ by at most this share of the lesser count as equal: two roundings.
+const NEAR: f32 = 2.0 * f32::EPSILON;
+
 /// A map from probability to possibility distributions, and back.
 ///
 /// Both maps give a normalised distribution in the order of the probabilities; equal
-/// probabilities get equal possibilities.
+/// probabilities get equal possibilities. Probabilities that differ by two roundings at most
+/// (2⁻²² of the lesser) count as equal, so that a tie stays one however it was computed. That is
+/// where exactness ends: probabilities further apart are told apart, unless they differ by so
+/// little that their possibilities, which are sums, round to the same number.
 ///
 /// As text: `antipignistic`, `minimum-specificity`.
 #[derive(
@@ -59,8 +65,13 @@ impl Transform {
         let mut start = 0;
         while start < order.len() {
             let p = probabilities[order[start]];
-            let end = start + order[start..].iter().take_while(|&&i| probabilities[i] == p).count();
-            let group = f64::from(p) * (end - start) as f64;
+            let near = p + NEAR * p;
+            let end = start + order[start..].iter().take_while(|&&i| probabilities[i] <= near).count();
+            let equal = probabilities[order[end - 1]] == p;
+            let group = match equal {
+                true => f64::from(p) * (end - start) as f64,
+                false => order[start..end].iter().map(|&i| f64::from(probabilities[i])).sum(),
+            };
             let degree = match self {
                 _ if end == order.len() => 1.0,
                 Self::Antipignistic => (below + f64::from(p) * (order.len() - start) as f64) / sum,

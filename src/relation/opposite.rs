@@ -26,14 +26,17 @@ pub struct OppositeSolutions {
 impl OppositeSolutions {
     pub(super) fn new(system: &System) -> Result<Self, Error> {
         let least = system.candidate(0.0);
-        if system.signed_product(&least) != system.rhs {
+        if !system.is_met(&system.signed_product(&least)) {
             return Err(Error::Inconsistent { distance: system.chebyshev_distance() });
         }
         let (sign, top) = (system.composition.sign(), system.composition.top());
         let mut rows: Vec<(f32, Vec<usize>)> = Vec::new();
         for (row, &y) in system.matrix.outer_iter().zip(&system.rhs) {
             if y < top {
-                let holds = |j: &usize| sign * row[*j] <= y && least[*j] <= y;
+                let holds = |j: &usize| {
+                    let degree = (sign * row[*j]).max(least[*j]);
+                    degree <= y || system.counts_as(degree, y)
+                };
                 rows.push((y, (0..system.columns()).filter(holds).collect()));
             }
         }

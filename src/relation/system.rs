@@ -101,8 +101,9 @@ impl<'a> System<'a> {
         Ok(Self { matrix: standard(matrix), rhs, composition, tolerance: 0.0 })
     }
 
-    /// Counts degrees as equal in ε(γ, y) when they differ by at most this share of the greater.
-    /// Default 0, the exact definition. It bears on extreme candidates and solutions only.
+    /// Counts degrees as equal when they differ by at most this share of the greater: in ε(γ, y),
+    /// and where a product is compared with the right-hand side, so that consistency and solutions
+    /// are of one definition. Default 0, the exact one. Distances are always exact.
     ///
     /// # Errors
     /// [`Error::Tolerance`] unless it is from 0 to below 1.
@@ -138,7 +139,8 @@ impl<'a> System<'a> {
     /// # Errors
     /// As [`Self::product`].
     pub fn is_solution(&self, x: ArrayView1<'_, f32>) -> Result<bool, Error> {
-        Ok(self.product(x)? == self.composition.unsigned(&self.rhs))
+        check_vector("x", self.columns(), x)?;
+        Ok(self.is_met(&self.signed_product(&x.mapv(|degree| self.composition.sign() * degree))))
     }
 
     /// The only vector that can be the extreme solution: x_j = max_i ε(γ_ij, y_i) for min-max.
@@ -148,13 +150,24 @@ impl<'a> System<'a> {
 
     /// Whether there is a solution: whether the extreme candidate is one.
     pub fn is_consistent(&self) -> bool {
-        self.signed_product(&self.candidate(0.0)) == self.rhs
+        self.is_met(&self.signed_product(&self.candidate(0.0)))
     }
 
     /// The least (min-max) or greatest (max-min) solution, if there is any.
     pub fn extreme_solution(&self) -> Option<Array1<f32>> {
         let candidate = self.candidate(0.0);
-        (self.signed_product(&candidate) == self.rhs).then(|| self.composition.unsigned(&candidate))
+        self.is_met(&self.signed_product(&candidate)).then(|| self.composition.unsigned(&candidate))
+    }
+
+    /// Whether a signed product is the right-hand side.
+    pub(super) fn is_met(&self, product: &Array1<f32>) -> bool {
+        product.iter().zip(&self.rhs).all(|(&degree, &y)| self.counts_as(degree, y))
+    }
+
+    /// Whether two signed degrees count as equal. The tolerance is about the degrees themselves, so
+    /// without their sign.
+    pub(super) fn counts_as(&self, a: f32, b: f32) -> bool {
+        a == b || nearly_equal(a.abs(), b.abs(), self.tolerance)
     }
 
     /// The extreme solutions of the other kind: all maximal solutions of a min-max system, all
@@ -247,16 +260,19 @@ impl<'a> System<'a> {
     }
 
     /// x_j = max_i ε(γ_ij, (y_i − distance)⁺), signed.
+    ///
+    /// The distance comes from differences y − γ, each rounded once. So that x attains it, γ counts
+    /// as near enough by the same difference, not by the rounding of y − distance.
     pub(super) fn candidate(&self, distance: f32) -> Array1<f32> {
         let (sign, bottom, tolerance) = (self.composition.sign(), self.composition.bottom(), self.tolerance);
         let lowest = || Array1::from_elem(self.columns(), bottom);
         let take_in = |mut x: Array1<f32>, rows: Rows| {
             for (row, &y) in rows.matrix.chunks_exact(rows.columns).zip(rows.rhs) {
+                let whole = y;
                 let y = (y - distance).max(bottom);
                 for (x, &gamma) in x.iter_mut().zip(row) {
                     let gamma = sign * gamma;
-                    // Tolerance is about the degrees themselves, so without their sign.
-                    let below = gamma < y && !nearly_equal(gamma.abs(), y.abs(), tolerance);
+                    let below = gamma < y && whole - gamma > distance && !nearly_equal(gamma.abs(), y.abs(), tolerance);
                     *x = if below && y > *x { y } else { *x };
                 }
             }

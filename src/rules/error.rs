@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Place;
+use super::expression::{cut, quoted};
 use crate::possibility;
 
 /// What is wrong with a rule base, and where in its file.
@@ -41,7 +42,7 @@ pub enum ErrorKind {
         source: Box<possibility::Error>,
     },
     /// A name that stands for no attribute.
-    #[error("unknown attribute '{name}'{}: expected one of {known}", in_rule(rule))]
+    #[error("unknown attribute '{}'{}: expected one of {known}", quoted(name), in_rule(rule))]
     UnknownAttribute {
         /// The name.
         name: String,
@@ -51,7 +52,7 @@ pub enum ErrorKind {
         known: String,
     },
     /// Two things of the same name.
-    #[error("{what} '{name}' is defined twice: expected distinct names")]
+    #[error("{what} '{}' is defined twice: expected distinct names", quoted(name))]
     Duplicate {
         /// Attribute, rule or variable.
         what: &'static str,
@@ -59,7 +60,7 @@ pub enum ErrorKind {
         name: String,
     },
     /// A value the attribute cannot take.
-    #[error("value {value} is outside the domain of {attribute}: expected one of {domain}{}", form.map_or(String::new(), |form| form.cure(value)))]
+    #[error("value {} is outside the domain of {attribute}: expected one of {domain}{}", quoted(value), form.map_or(String::new(), |form| form.cure(value)))]
     OutsideDomain {
         /// The attribute.
         attribute: String,
@@ -71,7 +72,10 @@ pub enum ErrorKind {
         form: Option<Form>,
     },
     /// A proposition that no value satisfies.
-    #[error("'{text}' holds for no value of {attribute}: expected a condition that some value in {domain} meets")]
+    #[error(
+        "'{}' holds for no value of {attribute}: expected a condition that some value in {domain} meets",
+        quoted(text)
+    )]
     NoValue {
         /// The attribute.
         attribute: String,
@@ -82,7 +86,8 @@ pub enum ErrorKind {
     },
     /// A proposition about several attributes, or about none.
     #[error(
-        "'{text}' is about {}: expected a condition on exactly one attribute{}",
+        "'{}' is about {}: expected a condition on exactly one attribute{}",
+        quoted(text),
         count(names),
         quote_or_split(names, unknown)
     )]
@@ -95,7 +100,7 @@ pub enum ErrorKind {
         unknown: Vec<String>,
     },
     /// An expression that cannot be parsed or evaluated.
-    #[error("'{text}': {reason}")]
+    #[error("'{}': {}", quoted(text), cut(reason, 1000))]
     Expression {
         /// The expression.
         text: String,
@@ -140,13 +145,13 @@ pub enum ErrorKind {
         found: &'static str,
     },
     /// A rule that lacks its conclusion.
-    #[error("rule '{0}' has no conclusion: expected one proposition after 'then'")]
+    #[error("rule '{}' has no conclusion: expected one proposition after 'then'", quoted(.0))]
     NoConclusion(String),
     /// A rule that lacks its premise.
-    #[error("rule '{0}' has an empty premise: expected at least one proposition after 'if'")]
+    #[error("rule '{}' has an empty premise: expected at least one proposition after 'if'", quoted(.0))]
     NoPremise(String),
     /// A parameter of a rule that is no degree.
-    #[error("{symbol} = {degree} of rule '{rule}': expected a number from 0 to 1")]
+    #[error("{symbol} = {degree} of rule '{}': expected a number from 0 to 1", quoted(rule))]
     Parameter {
         /// The rule.
         rule: String,
@@ -157,7 +162,9 @@ pub enum ErrorKind {
     },
     /// Rules that conclude on what they start from.
     #[error(
-        "the rules form a cycle: {path}, closed by rule '{rule}': expected attributes that do not depend on themselves"
+        "the rules form a cycle: {}, closed by rule '{}': expected attributes that do not depend on themselves",
+        cut(path, 1000),
+        quoted(rule)
     )]
     Cycle {
         /// The attributes, from premise to conclusion.
@@ -166,12 +173,14 @@ pub enum ErrorKind {
         rule: String,
     },
     /// More instances than can be handled.
-    #[error("more than {limit} {what}: expected fewer; are the ranges after 'for' too wide?")]
+    #[error("more than {limit} {what}: expected fewer, or a higher limit (--rule-limit {name}=NUMBER)")]
     TooMany {
         /// What there is too much of.
         what: &'static str,
         /// The most there may be.
-        limit: usize,
+        limit: u64,
+        /// The name of the limit, a [`Limit`](super::Limit) as text.
+        name: &'static str,
     },
     /// No rule at all.
     #[error("no rules: expected at least one")]
@@ -202,7 +211,7 @@ impl Form {
 fn count(names: &[String]) -> String {
     match names.len() {
         0 => "no attribute".to_owned(),
-        n => format!("{n} names ({})", names.join(", ")),
+        n => format!("{n} names ({})", cut(&list_names(names.iter().map(String::as_str)), 1000)),
     }
 }
 
@@ -219,7 +228,7 @@ fn quote_or_split(names: &[String], unknown: &[String]) -> String {
 }
 
 fn in_rule(rule: &Option<String>) -> String {
-    rule.as_ref().map_or(String::new(), |rule| format!(" in rule '{rule}'"))
+    rule.as_ref().map_or(String::new(), |rule| format!(" in rule '{}'", quoted(rule)))
 }
 
 impl From<ErrorKind> for Error {

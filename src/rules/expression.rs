@@ -3,8 +3,22 @@
 use cel::common::ast::{Expr, operators};
 use cel::{Context, ParseErrors, Program};
 
-use super::{Error, ErrorKind};
+use super::cost::{has_loop, steps, weight};
+use super::{Error, ErrorKind, Limit, Limits};
 use crate::possibility::Value;
+
+/// A text as errors quote it.
+pub(super) fn quoted(text: &str) -> String {
+    cut(text, 80)
+}
+
+/// The first characters of a text that may be long, at most `most`.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    }
+}
 
 /// The values of parameters and index variables at one point of a rule file.
 pub(super) struct Scope {
@@ -72,6 +86,10 @@ pub(super) struct Expression {
     text: String,
     program: Program,
     variables: Vec<String>,
+    /// Whether it loops over lists, so that its length does not bound what it takes; and what it may
+    /// take then.
+    loops: bool,
+    most_steps: u64,
 }
 
 /// An error in an expression, with the column in its text from 0.
@@ -81,16 +99,20 @@ pub(super) struct Fault {
 }
 
 impl Expression {
-    pub fn compile(text: &str) -> Result<Self, Fault> {
-        Self::compile_as(text, text)
+    pub fn compile(text: &str, limits: &Limits) -> Result<Self, Fault> {
+        Self::compile_as(text, text, limits)
     }
 
     /// Compiles `program`, which stands column by column for `text`.
-    fn compile_as(program: &str, text: &str) -> Result<Self, Fault> {
+    fn compile_as(program: &str, text: &str, limits: &Limits) -> Result<Self, Fault> {
+        // The parser, the evaluator and the tree's own end all recurse.
+        let checked = check_length(program, limits).and_then(|()| limits.check(Limit::Nesting, nesting(program)));
+        checked.map_err(|kind| Fault { column: 0, error: kind.into() })?;
         let program = Program::compile(program).map_err(|errors| syntax_fault(&errors, text))?;
         let mut variables: Vec<String> = program.references().variables().into_iter().map(str::to_owned).collect();
         variables.sort();
-        Ok(Self { text: text.to_owned(), program, variables })
+        let loops = has_loop(&program.expression().expr);
+        Ok(Self { text: text.to_owned(), program, variables, loops, most_steps: limits.get(Limit::Steps) })
     }
 
     pub fn reads(&self, variable: &str) -> bool {
@@ -99,6 +121,19 @@ impl Expression {
 
     fn error(&self, reason: impl Into<String>) -> Error {
         ErrorKind::Expression { text: self.text.clone(), reason: reason.into() }.into()
+    }
+
+    /// What evaluating it takes at most: 1 unless it loops over lists. `size` is that of variables
+    /// which the scope does not have.
+    fn check_steps(&self, scope: &Scope, size: impl FnOnce() -> f64) -> Result<u64, Error> {
+        if !self.loops {
+            return Ok(1);
+        }
+        let size = size();
+        let size_of = |name: &str| scope.get(name).map_or(size, weight);
+        let steps = steps(&self.program.expression().expr, self.text.len(), &size_of);
+        Limit::Steps.check(self.most_steps, steps)?;
+        Ok(steps)
     }
 
     fn evaluate(&self, context: &Context) -> Result<cel::Value, Error> {
@@ -117,6 +152,7 @@ impl Expression {
 
     pub fn value(&self, scope: &Scope) -> Result<Value, Error> {
         self.check_variables(scope)?;
+        self.check_steps(scope, || 0.0)?;
         let value = self.evaluate(&scope.context(&self.variables))?;
         from_cel(&value).ok_or_else(|| self.error("expected a whole number, a text or a list of these"))
     }
@@ -130,11 +166,89 @@ impl Expression {
 
     pub fn truth(&self, scope: &Scope) -> Result<bool, Error> {
         self.check_variables(scope)?;
+        self.check_steps(scope, || 0.0)?;
         match self.evaluate(&scope.context(&self.variables))? {
             cel::Value::Bool(truth) => Ok(truth),
             other => Err(self.error(format!("gives {other:?}: expected true or false"))),
         }
     }
+}
+
+fn check_length(text: &str, limits: &Limits) -> Result<(), ErrorKind> {
+    limits.check(Limit::ExpressionBytes, text.len() as u64)
+}
+
+/// No less than how deep the tree of an expression is: operators in a row, a bracket or a `?` as
+/// five. Rows of `&&` and `||` do not nest.
+fn nesting(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let cost = |i: usize| -> u64 {
+        let before = if i > 0 { bytes[i - 1] } else { b' ' };
+        match bytes[i] {
+            b'(' | b'[' | b'{' | b'?' => 5,
+            b'=' if matches!(before, b'=' | b'!' | b'<' | b'>') => 0,
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'.' | b'=' | b'!' | b'<' | b'>' => 1,
+            b'n' if before == b'i' => 1,
+            _ => 0,
+        }
+    };
+    let all: u64 = (0..bytes.len()).map(cost).sum();
+    // Where texts and comments end is not told here: what is short is right whatever it means.
+    if all <= 100 || ["\\", "\"\"\"", "'''", "//", "\n", "\r"].iter().any(|what| text.contains(what)) {
+        return all;
+    }
+    /// Within one pair of brackets: the deepest term so far, and of the present term its operators
+    /// and its deepest bracket.
+    #[derive(Default)]
+    struct Level {
+        deepest: u64,
+        row: u64,
+        inner: u64,
+    }
+    impl Level {
+        fn end_term(&mut self) {
+            self.deepest = self.deepest.max(self.row + self.inner);
+            (self.row, self.inner) = (0, 0);
+        }
+    }
+    let mut levels = vec![Level::default()];
+    let mut i = 0;
+    while i < bytes.len() {
+        let top = levels.last_mut().expect("never empty");
+        match bytes[i] {
+            quote @ (b'"' | b'\'') => match text[i + 1..].find(quote as char) {
+                Some(end) => i += end + 1,
+                None => return all,
+            },
+            b'(' | b'[' | b'{' => {
+                // What is called or indexed stands below.
+                top.row += 1;
+                levels.push(Level::default());
+            }
+            b')' | b']' | b'}' => {
+                top.end_term();
+                let inner = top.deepest + 5;
+                if levels.len() == 1 {
+                    return all;
+                }
+                levels.pop();
+                let outer = levels.last_mut().expect("more than one");
+                outer.inner = outer.inner.max(inner);
+            }
+            b',' => top.end_term(),
+            byte @ (b'&' | b'|') if bytes.get(i + 1) == Some(&byte) => top.end_term(),
+            _ => top.row += cost(i),
+        }
+        i += 1;
+    }
+    while let Some(mut level) = levels.pop() {
+        level.end_term();
+        match levels.last_mut() {
+            Some(outer) => outer.inner = outer.inner.max(level.deepest + 5),
+            None => return level.deepest,
+        }
+    }
+    all
 }
 
 fn syntax_fault(errors: &ParseErrors, text: &str) -> Fault {
@@ -205,7 +319,8 @@ enum Part {
 }
 
 impl Template {
-    pub fn compile(text: &str) -> Result<Self, Fault> {
+    pub fn compile(text: &str, limits: &Limits) -> Result<Self, Fault> {
+        check_length(text, limits).map_err(|kind| Fault { column: 0, error: kind.into() })?;
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find('{') {
@@ -215,7 +330,7 @@ impl Template {
                 return Err(Fault { column, error: ErrorKind::Expression { text: text.to_owned(), reason }.into() });
             };
             parts.push(Part::Text(rest[..open].to_owned()));
-            let hole = Expression::compile(&rest[open + 1..open + close])
+            let hole = Expression::compile(&rest[open + 1..open + close], limits)
                 .map_err(|fault| Fault { column: column + 1 + fault.column, ..fault })?;
             parts.push(Part::Hole(hole));
             rest = &rest[open + close + 1..];
@@ -251,28 +366,40 @@ pub(super) struct Predicate {
 }
 
 impl Predicate {
-    pub fn compile(text: &str) -> Result<Self, Fault> {
-        let mut program = text.to_owned();
+    pub fn compile(text: &str, limits: &Limits) -> Result<Self, Fault> {
+        check_length(text, limits).map_err(|kind| Fault { column: 0, error: kind.into() })?;
+        let (mut program, mut taken) = (String::new(), 0);
         let mut names: Vec<(String, Template)> = Vec::new();
         let mut known: Vec<(String, String)> = Vec::new();
+        let mut number = 0;
         for (start, end) in pieces_with_holes(text) {
             let piece = &text[start..end];
+            program += &text[taken..start];
+            taken = end;
             let stand_in = if piece.starts_with('{') && piece.find('}') == Some(piece.len() - 1) {
                 format!("({})", &piece[1..piece.len() - 1])
             } else if let Some((_, placeholder)) = known.iter().find(|(name, _)| name == piece) {
                 placeholder.clone()
             } else {
-                let template = Template::compile(piece).map_err(|f| Fault { column: start + f.column, ..f })?;
-                let placeholder = format!("{:_<width$}", format!("_{}", names.len()), width = piece.len());
+                let template = Template::compile(piece, limits).map_err(|f| Fault { column: start + f.column, ..f })?;
+                let placeholder = loop {
+                    let placeholder = format!("{:_<width$}", format!("_{number}"), width = piece.len());
+                    number += 1;
+                    // Somebody may have given an attribute that name.
+                    if !text.contains(&placeholder) {
+                        break placeholder;
+                    }
+                };
                 names.push((placeholder.clone(), template));
                 known.push((piece.to_owned(), placeholder.clone()));
                 placeholder
             };
-            program.replace_range(start..end, &stand_in);
+            program += &stand_in;
         }
-        let test = Expression::compile_as(&program, text)?;
+        program += &text[taken..];
+        let test = Expression::compile_as(&program, text, limits)?;
         names.retain(|(placeholder, _)| test.variables.contains(placeholder));
-        Ok(Self { text: text.to_owned(), template: Template::compile(text)?, test, names })
+        Ok(Self { text: text.to_owned(), template: Template::compile(text, limits)?, test, names })
     }
 
     pub fn text(&self) -> &str {
@@ -305,12 +432,9 @@ impl Predicate {
     pub fn attribute(&self, scope: &Scope) -> Result<(String, &str), Error> {
         let mut found: Vec<(String, &str)> = Vec::new();
         for variable in &self.test.variables {
-            if scope.get(variable).is_some() {
-                continue;
-            }
-            let template = self.names.iter().find(|(placeholder, _)| placeholder == variable);
-            let name = match template {
-                Some((_, template)) => template.render(scope)?,
+            let name = match self.name(variable) {
+                Some(template) => template.render(scope)?,
+                None if scope.get(variable).is_some() => continue,
                 None => variable.clone(),
             };
             found.push((name, variable));
@@ -325,9 +449,20 @@ impl Predicate {
         }
     }
 
+    /// The name that a placeholder stands for.
+    fn name(&self, variable: &str) -> Option<&Template> {
+        self.names.iter().find(|(placeholder, _)| placeholder == variable).map(|(_, template)| template)
+    }
+
+    /// What evaluating it for one value takes at most, in steps; see [`Limit::Steps`].
+    pub fn check_steps(&self, scope: &Scope, domain: &[Value]) -> Result<u64, Error> {
+        self.test.check_steps(scope, || domain.iter().map(weight).fold(0.0, f64::max))
+    }
+
     /// The values of index variables that decide which values it holds for.
     pub fn key(&self, scope: &Scope) -> Vec<Value> {
-        self.test.variables.iter().filter_map(|name| scope.get(name).cloned()).collect()
+        let own = self.test.variables.iter().filter(|variable| self.name(variable).is_none());
+        own.filter_map(|name| scope.get(name).cloned()).collect()
     }
 
     /// For each value of a domain, whether it holds.

@@ -12,11 +12,12 @@ use super::base::Fault as BaseFault;
 use super::condition::{Members, Stated, no_value, outside};
 use super::error::list_names;
 use super::expression::{Expression, Fault, Predicate, Scope, Template};
-use super::{Condition, Error, ErrorKind, Location, Place, Rule, RuleBase, RuleBaseBuilder, RuleText, Subset};
+use super::limits::Used;
+use super::{
+    Condition, Error, ErrorKind, Limit, Limits, Location, Place, Rule, RuleBase, RuleBaseBuilder, RuleText, Subset,
+};
+use crate::limited;
 use crate::possibility::{Attribute, Domain, Terms, Trapezoid, Value};
-
-/// The most attributes or rules a file may generate.
-const INSTANCE_LIMIT: usize = 5_000_000;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,12 +186,20 @@ impl RuleBase {
     /// # Errors
     /// An [`Error`] with file, line and column for anything that is wrong.
     pub fn read(path: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
+        Self::read_with(path, parameters, &Limits::default())
+    }
+
+    /// [`Self::read`] with limits of one's own.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn read_with(path: impl AsRef<Path>, parameters: &[(&str, i64)], limits: &Limits) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|e| Error {
+        let text = limited::read_text(path, limits.get(Limit::FileBytes)).map_err(|e| Error {
             location: Some(Location { file: path.to_owned(), place: None }),
             kind: ErrorKind::Io(e),
         })?;
-        Self::parse(&text, path, parameters)
+        load(&text, path, parameters, limits)
     }
 
     /// [`Self::read`] from a text; `file` names it in errors.
@@ -198,7 +207,20 @@ impl RuleBase {
     /// # Errors
     /// See [`Self::read`].
     pub fn parse(text: &str, file: impl AsRef<Path>, parameters: &[(&str, i64)]) -> Result<Self, Error> {
-        load(text, file.as_ref(), parameters)
+        Self::parse_with(text, file, parameters, &Limits::default())
+    }
+
+    /// [`Self::parse`] with limits of one's own.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn parse_with(
+        text: &str,
+        file: impl AsRef<Path>,
+        parameters: &[(&str, i64)],
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        load(text, file.as_ref(), parameters, limits)
     }
 }
 
@@ -213,8 +235,9 @@ impl RuleText {
     }
 }
 
-fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Error> {
-    let source = Source { text, path };
+fn load(text: &str, path: &Path, given: &[(&str, i64)], limits: &Limits) -> Result<RuleBase, Error> {
+    let source = Source { text, path, limits };
+    limits.check(Limit::FileBytes, text.len() as u64).map_err(|kind| source.error(0, kind.into()))?;
     let file: File = toml::from_str(text).map_err(|e| {
         source.error(e.span().map_or(0, |span| span.start), ErrorKind::Syntax(e.message().to_owned()).into())
     })?;
@@ -230,6 +253,7 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Erro
         empty_sections: Vec::new(),
         rejected: 0,
         subsets: HashMap::new(),
+        used: Used::default(),
     };
     loader.parameters(&file.parameters, given)?;
     for spec in &file.attribute {
@@ -256,6 +280,7 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)]) -> Result<RuleBase, Erro
 struct Source<'a> {
     text: &'a str,
     path: &'a Path,
+    limits: &'a Limits,
 }
 
 impl Source<'_> {
@@ -292,6 +317,34 @@ enum LoopRange {
     List(Expression),
 }
 
+/// The numbers from one to another.
+fn range_len(first: i64, last: i64) -> u64 {
+    if first > last { 0 } else { last.abs_diff(first).saturating_add(1) }
+}
+
+impl LoopRange {
+    fn reads(&self, variable: &str) -> bool {
+        match self {
+            Self::Inclusive(first, last) => first.reads(variable) || last.reads(variable),
+            Self::List(list) => list.reads(variable),
+        }
+    }
+
+    /// The values, and how many there are.
+    fn values(&self, scope: &Scope) -> Result<(u64, Box<dyn Iterator<Item = Value>>), Error> {
+        Ok(match self {
+            Self::Inclusive(first, last) => {
+                let (first, last) = (first.integer(scope)?, last.integer(scope)?);
+                (range_len(first, last), Box::new((first..=last).map(Value::Integer)))
+            }
+            Self::List(list) => match list.value(scope)? {
+                Value::Tuple(values) => (values.len() as u64, Box::new(values.into_iter())),
+                other => (1, Box::new(std::iter::once(other))),
+            },
+        })
+    }
+}
+
 /// What makes a section of the file repeat.
 struct Repetition {
     loops: Vec<Loop>,
@@ -318,9 +371,15 @@ struct Loader<'a> {
     /// Which values a predicate holds for depends on its place in the file, the domain and the
     /// index variables it uses, not on the attribute: most instances share their subset.
     subsets: HashMap<(ConditionNumber, *const Value, Vec<Value>), Subset>,
+    used: Used,
 }
 
 impl Loader<'_> {
+    /// Counts what is about to be used.
+    fn take(&mut self, limit: Limit, number: u64) -> Result<(), Error> {
+        Ok(self.used.take(self.source.limits, limit, number)?)
+    }
+
     fn parameters(
         &mut self,
         specs: &BTreeMap<Spanned<String>, ParameterSpec>,
@@ -360,7 +419,8 @@ impl Loader<'_> {
         let loops: Vec<Loop> = loops.iter().map(|spec| self.parse_loop(spec)).collect::<Result<_, _>>()?;
         let filter = filter.map(|filter| {
             let offset = filter.span().start;
-            let expression = Expression::compile(filter.get_ref()).map_err(|f| self.source.inside(offset, f))?;
+            let expression =
+                Expression::compile(filter.get_ref(), self.source.limits).map_err(|f| self.source.inside(offset, f))?;
             let depth = loops.iter().rposition(|one| expression.reads(&one.variable)).map_or(0, |i| i + 1);
             Ok::<_, Error>((depth, offset, expression))
         });
@@ -375,7 +435,8 @@ impl Loader<'_> {
         };
         let (variable, range) = text.split_once(" in ").ok_or_else(form)?;
         let compile = |part: &str, column: usize| {
-            Expression::compile(part).map_err(|f| self.source.inside(offset, Fault { column: column + f.column, ..f }))
+            Expression::compile(part, self.source.limits)
+                .map_err(|f| self.source.inside(offset, Fault { column: column + f.column, ..f }))
         };
         let start = text.len() - range.len();
         let range = match range.split_once("..") {
@@ -410,21 +471,13 @@ impl Loader<'_> {
         let Some(one) = repetition.loops.get(depth) else { return act(self) };
         let source = self.source;
         let at = |e| source.error(one.offset, e);
-        let values: Box<dyn Iterator<Item = Value>> = match &one.range {
-            LoopRange::Inclusive(first, last) => {
-                let (first, last) = (first.integer(&self.scope).map_err(at)?, last.integer(&self.scope).map_err(at)?);
-                Box::new((first..=last).map(Value::Integer))
-            }
-            LoopRange::List(list) => match list.value(&self.scope).map_err(at)? {
-                Value::Tuple(values) => Box::new(values.into_iter()),
-                other => Box::new(std::iter::once(other)),
-            },
-        };
+        if depth == 0 {
+            self.foresee(repetition)?;
+        }
+        let (count, values) = one.range.values(&self.scope).map_err(at)?;
+        self.take(Limit::Repetitions, count).map_err(at)?;
         let outer = self.scope.len();
-        for (count, value) in values.enumerate() {
-            if count == INSTANCE_LIMIT {
-                return Err(at(ErrorKind::TooMany { what: "repetitions", limit: INSTANCE_LIMIT }.into()));
-            }
+        for value in values {
             self.scope.push(&one.variable, value);
             self.repeat(repetition, depth + 1, act)?;
             self.scope.truncate(outer);
@@ -432,18 +485,36 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// Fails early where loops that do not depend on each other multiply to too many repetitions, as
+    /// far as no filter comes between.
+    fn foresee(&self, repetition: &Repetition) -> Result<(), Error> {
+        let loops = &repetition.loops;
+        let depth = repetition.filter.as_ref().map_or(loops.len(), |(depth, ..)| *depth);
+        let mut total = 1u64;
+        for (i, one) in loops[..depth].iter().enumerate() {
+            // What an empty loop would repeat is not even looked at.
+            if total == 0 || loops[..i].iter().any(|outer| one.range.reads(&outer.variable)) {
+                break;
+            }
+            let at = |e| self.source.error(one.offset, e);
+            total = total.saturating_mul(one.range.values(&self.scope).map_err(at)?.0);
+            let allowed = self.used.allows(self.source.limits, Limit::Repetitions, total);
+            allowed.map_err(|kind| at(kind.into()))?;
+        }
+        Ok(())
+    }
+
     fn attributes(&mut self, spec: &AttributeSpec) -> Result<(), Error> {
         let repetition = self.repetition(&spec.loops, spec.filter.as_ref())?;
         let start = spec.name.span().start;
-        let name = Template::compile(spec.name.get_ref()).map_err(|f| self.source.inside(start, f))?;
+        let name =
+            Template::compile(spec.name.get_ref(), self.source.limits).map_err(|f| self.source.inside(start, f))?;
         let values = ValuesSpec::of(spec, self.source)?;
         let (known, rejected) = (self.attribute_starts.len(), self.rejected);
         self.repeat(&repetition, 0, &mut |loader| {
             let source = loader.source;
             let at = |e: Error| source.error(start, e);
-            if loader.attribute_starts.len() == INSTANCE_LIMIT {
-                return Err(at(ErrorKind::TooMany { what: "attributes", limit: INSTANCE_LIMIT }.into()));
-            }
+            loader.take(Limit::Attributes, 1).map_err(at)?;
             let name = name.render(&loader.scope).map_err(at)?;
             let attribute = match &values {
                 ValuesSpec::Domain(domain) => loader
@@ -481,9 +552,16 @@ impl Loader<'_> {
     fn domain(&mut self, name: &str, spec: &DomainSpec) -> Result<Domain, Error> {
         let domain = match spec {
             DomainSpec::Range(range) => self.factor(name, range)?,
-            DomainSpec::Values(values) => possibly(name, Domain::new(values.iter().cloned()))?,
+            DomainSpec::Values(values) => {
+                self.source.limits.check(Limit::DomainValues, values.len() as u64)?;
+                self.take(Limit::AllValues, values.iter().map(Value::parts).fold(0, u64::saturating_add))?;
+                possibly(name, Domain::new(values.iter().cloned()))?
+            }
             DomainSpec::Product(ProductSpec { product }) => {
                 let factors = product.iter().map(|factor| self.factor(name, factor)).collect::<Result<Vec<_>, _>>()?;
+                let count = factors.iter().fold(1, |n: u64, factor| n.saturating_mul(factor.len() as u64));
+                self.source.limits.check(Limit::DomainValues, count)?;
+                self.take(Limit::AllValues, Domain::product_parts(&factors))?;
                 possibly(name, Domain::product(&factors))?
             }
         };
@@ -492,14 +570,18 @@ impl Loader<'_> {
     }
 
     /// A range such as `0..9`, or the domain of another attribute by its name.
-    fn factor(&self, name: &str, text: &str) -> Result<Domain, Error> {
+    fn factor(&mut self, name: &str, text: &str) -> Result<Domain, Error> {
+        let limits = self.source.limits;
         let wrap = |fault: Fault| *fault.error;
         if let Some((first, last)) = text.split_once("..") {
-            let first = Expression::compile(first).map_err(wrap)?.integer(&self.scope)?;
-            let last = Expression::compile(last).map_err(wrap)?.integer(&self.scope)?;
+            let first = Expression::compile(first, limits).map_err(wrap)?.integer(&self.scope)?;
+            let last = Expression::compile(last, limits).map_err(wrap)?.integer(&self.scope)?;
+            let count = range_len(first, last);
+            limits.check(Limit::DomainValues, count)?;
+            self.take(Limit::AllValues, count)?;
             return possibly(name, Domain::integers(first..=last));
         }
-        let other = Template::compile(text).map_err(wrap)?.render(&self.scope)?;
+        let other = Template::compile(text, limits).map_err(wrap)?.render(&self.scope)?;
         self.attributes.get(&other).map(|attribute| attribute.domain().clone()).ok_or_else(|| {
             let reason = format!(
                 "'{other}' is neither a range nor an attribute given above: expected first..last or such an attribute"
@@ -550,7 +632,7 @@ impl Loader<'_> {
         }
         let name = spec.name.as_ref().map(|name| {
             let offset = name.span().start;
-            Template::compile(name.get_ref()).map_err(|f| self.source.inside(offset, f))
+            Template::compile(name.get_ref(), self.source.limits).map_err(|f| self.source.inside(offset, f))
         });
         let name = name.transpose()?;
         let premise_start = spec_premise.span().start;
@@ -562,18 +644,23 @@ impl Loader<'_> {
         }
         let (rule_place, known, rejected) = (self.source.place(start), self.rule_starts.len(), self.rejected);
         self.repeat(&repetition, 0, &mut |loader| {
-            if loader.rule_starts.len() == INSTANCE_LIMIT {
-                return Err(loader
-                    .source
-                    .error(start, ErrorKind::TooMany { what: "rules", limit: INSTANCE_LIMIT }.into()));
-            }
+            let source = loader.source;
+            loader.take(Limit::Rules, 1).map_err(|e| source.error(start, e))?;
             let mut conditions = Vec::new();
+            let one_more = |conditions: &Vec<Condition>| {
+                let checked = source.limits.check(Limit::ConditionsOfRule, conditions.len() as u64 + 1);
+                checked.map_err(|kind| source.error(start, kind.into()))
+            };
             for (repetition, conjunct) in &premise {
                 match repetition {
-                    None => conditions.push(loader.condition(conjunct)?),
+                    None => {
+                        one_more(&conditions)?;
+                        conditions.push(loader.condition(conjunct)?);
+                    }
                     Some(repetition) => {
                         let (before, rejected) = (conditions.len(), loader.rejected);
                         loader.repeat(repetition, 0, &mut |loader| {
+                            one_more(&conditions)?;
                             conditions.push(loader.condition(conjunct)?);
                             Ok(())
                         })?;
@@ -619,10 +706,17 @@ impl Loader<'_> {
             return Err(at(ErrorKind::UnknownAttribute { name, rule: None, known }.into()));
         };
         let values = attribute.domain().values();
+        // Of the loader all but the attributes, which are borrowed.
+        let (used, limits) = (&mut self.used, source.limits);
+        let mut take = |limit, number| used.take(limits, limit, number).map_err(|kind| at(kind.into()));
+        take(Limit::Conditions, 1)?;
+        take(Limit::Cells, values.len() as u64)?;
         let key = (conjunct.number, values.as_ptr(), conjunct.predicate.key(&self.scope));
         let subset = match self.subsets.get(&key) {
             Some(subset) => subset.clone(),
             None => {
+                let steps = conjunct.predicate.check_steps(&self.scope, values).map_err(at)?;
+                take(Limit::Evaluations, steps.saturating_mul(values.len() as u64))?;
                 for value in conjunct.predicate.compared_values(&self.scope, variable) {
                     if attribute.domain().position(&value).is_none() {
                         return Err(at(outside(attribute, &value)));
@@ -718,7 +812,7 @@ struct Conjunct {
 
 impl Conjunct {
     fn new(number: ConditionNumber, offset: usize, text: &str, source: Source) -> Result<Self, Error> {
-        let predicate = Predicate::compile(text).map_err(|fault| source.inside(offset, fault))?;
+        let predicate = Predicate::compile(text, source.limits).map_err(|fault| source.inside(offset, fault))?;
         Ok(Self { number, offset, predicate })
     }
 }

@@ -24,14 +24,17 @@
 
 mod base;
 mod condition;
+mod cost;
 mod error;
 mod expression;
 mod file;
+mod limits;
 mod text;
 
 pub use base::{Proposition, RuleBase, RuleBaseBuilder, RuleSet, SetRule};
 pub use condition::{Condition, Rule, Subset};
 pub use error::{Error, ErrorKind, Form, Location};
+pub use limits::{Limit, Limits};
 pub use text::{Fingerprint, Place, RuleText};
 
 pub(crate) use base::Source;

@@ -39,13 +39,16 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Draws ⌊`images` / 2k⌋ sums without replacement, in an order given by the seed.
+    /// Draws ⌊`images` / 2k⌋ sums without replacement, in an order given by the seed; none of k = 0
+    /// digits.
     pub fn draw(images: usize, k: usize, seed: u64) -> Self {
         let mut order: Vec<usize> = (0..images).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        let sums = images / (2 * k);
-        order.truncate(sums * 2 * k);
-        Self { k, images: Array2::from_shape_vec((sums, 2 * k), order).expect("2k images a sum") }
+        let digits = k.saturating_mul(2);
+        let sums = images.checked_div(digits).unwrap_or(0);
+        order.truncate(sums * digits);
+        let columns = digits.min(isize::MAX as usize);
+        Self { k, images: Array2::from_shape_vec((sums, columns), order).expect("2k images a sum") }
     }
 
     /// The number of sums.
