@@ -32,6 +32,7 @@ from collections.abc import Mapping as _Mapping
 
 from . import relation
 from ._pinesy import (
+    Calibration,
     Cases,
     Engine,
     Error,
@@ -50,6 +51,7 @@ from .training import conclusion_targets
 _Mapping.register(Parameters)
 
 __all__ = [
+    "Calibration",
     "Cases",
     "Engine",
     "Error",

@@ -18,6 +18,7 @@ class _RuleSetParameters(TypedDict):
     rules: list[str]
 
 __all__ = [
+    "Calibration",
     "Cases",
     "Engine",
     "Error",
@@ -168,6 +169,23 @@ class Engine:
         tolerance: float = 0.0,
         keep_fixed: bool = False,
     ) -> tuple[Engine, Report]: ...
+    def calibrated(
+        self,
+        cases: Cases | _Columns,
+        targets: _Columns | None = None,
+        *,
+        transform: _Kind | None = None,
+        one_way: Literal["auto", "yes", "no"] = "auto",
+        keep_fixed: bool = False,
+    ) -> tuple[Engine, Report]: ...
+    def calibrate(
+        self,
+        cases: Cases | _Columns,
+        targets: _Columns | None = None,
+        *,
+        transform: _Kind | None = None,
+        score: Literal["min", "leximin", "product"] = "min",
+    ) -> Calibration: ...
     def search_thresholds(
         self,
         train: Cases,
@@ -204,6 +222,21 @@ class Engine:
         self, cases: Cases | _Columns, attribute: str, *, row: int | None = None, transform: _Kind | None = None
     ) -> Report: ...
     def lint(self) -> Report: ...
+
+@final
+class Calibration:
+    def sets(
+        self,
+        engine: Engine,
+        cases: Cases | _Columns,
+        attribute: str,
+        *,
+        error: float = 0.05,
+        transform: _Kind | None = None,
+    ) -> NDArray[np.bool_]: ...
+    def to_json(self) -> str: ...
+    @staticmethod
+    def from_json(text: str) -> Calibration: ...
 
 @final
 class PartialRuleSets:

@@ -29,7 +29,8 @@ class RuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     target: the attribute that is the class; by default the only output of the rules.
     inputs: the inputs that the columns of X are; by default their names in a data frame, or all
         inputs in order.
-    learn: ``"exact"`` learns s and r of each rule (:meth:`pinesy.Engine.learn`), ``None`` leaves
+    learn: ``"calibrated"`` learns s and r of each rule from labels (:meth:`pinesy.Engine.calibrated`),
+        ``"exact"`` as from graded targets (:meth:`pinesy.Engine.learn`), ``None`` leaves
         what the rules state.
     threshold, tolerance, keep_fixed: as of :meth:`pinesy.Engine.learn`.
 
@@ -46,7 +47,7 @@ class RuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         target: str | None = None,
         inputs: Sequence[str] | None = None,
-        learn: Literal["exact"] | None = "exact",
+        learn: Literal["calibrated", "exact"] | None = "calibrated",
         threshold: float | None = None,
         tolerance: float = 0.0,
         keep_fixed: bool = False,
@@ -68,8 +69,8 @@ class RuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> RuleClassifier:
         """Learns the parameters of the rules from rows of numbers and their classes."""
-        if self.learn not in ("exact", None):
-            raise Error(f"learn={self.learn!r}: expected 'exact' or None")
+        if self.learn not in ("calibrated", "exact", None):
+            raise Error(f"learn={self.learn!r}: expected 'calibrated', 'exact' or None")
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
         check_classification_targets(y)
         found = unique_labels(y)
@@ -85,16 +86,19 @@ class RuleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             raise Error(f"classes {found.tolist()}: expected values of {self.target_} or {len(domain)} of them")
         self.report_ = None
-        if self.learn == "exact":
+        if self.learn is not None:
             place = {label: position for position, label in enumerate(self.classes_.tolist())}
             targets = {self.target_: [domain[place[label]] for label in y.tolist()]}
-            engine, self.report_ = engine.learn(
-                self._cases(X),
-                targets,
-                threshold=self.threshold,
-                tolerance=self.tolerance,
-                keep_fixed=self.keep_fixed,
-            )
+            if self.learn == "calibrated":
+                engine, self.report_ = engine.calibrated(self._cases(X), targets, keep_fixed=self.keep_fixed)
+            else:
+                engine, self.report_ = engine.learn(
+                    self._cases(X),
+                    targets,
+                    threshold=self.threshold,
+                    tolerance=self.tolerance,
+                    keep_fixed=self.keep_fixed,
+                )
         self.engine_ = engine
         return self
 

@@ -99,7 +99,9 @@ impl Engine {
         transform: Option<Kind>,
     ) -> Result<Report, Fault> {
         let table = table(self.inner.base(), cases, &Beside { targets, ..Beside::transformed(transform) })?;
-        let found = pool::run(cases.py(), || learning::find_conflicts(&self.inner, &table, &learning::LearningConfig::default()))??;
+        let found = pool::run(cases.py(), || {
+            learning::find_conflicts(&self.inner, &table, &learning::LearningConfig::default())
+        })??;
         let line = |set: &learning::RuleSetConflicts| {
             let worst = set.conflicts.first().map_or(0.0, |conflict| conflict.distance);
             format!("{}: {} conflicts, the worst at a distance of {worst}", set.attribute, set.conflicts.len())

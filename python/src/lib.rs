@@ -6,6 +6,7 @@
 
 mod arrays;
 mod backward;
+mod calibration;
 mod cases;
 mod engine;
 mod error;
@@ -26,6 +27,8 @@ mod _pinesy {
 
     #[pymodule_export]
     use crate::arrays::{decide, inverse_transform, necessity, transform};
+    #[pymodule_export]
+    use crate::calibration::Calibration;
     #[pymodule_export]
     use crate::cases::Cases;
     #[pymodule_export]
