@@ -184,9 +184,32 @@ fn by_image(columns: Vec<Array2<f32>>) -> Array2<f32> {
         .expect("as many classes an image")
 }
 
-/// The probabilities that should have been given: possibilities revised by a message; none if it
-/// excludes everything.
-fn revise(possibility: &[f32], message: &[f32]) -> Option<Vec<f32>> {
+/// The probabilities that a network should have given to an image: what it said, as antipignistic
+/// possibilities, revised by a message, how possible everything else makes each class. None if the
+/// message excludes all classes, or all that the network finds possible.
+///
+/// Made for a [`Supervision`] with a reasoner of its own; [`Conclusions`] takes its targets from it.
+/// The message should leave out what the network said of the image itself. A message that is the
+/// same for all classes gives back the probabilities whose possibilities these are.
+///
+/// ```
+/// use pinesy::perception::revise;
+/// use pinesy::possibility::Transform;
+///
+/// let said = Transform::Antipignistic.possibility(&[0.5, 0.3, 0.2])?;
+/// // All else excludes the first class; only the order of the others is left of what was said.
+/// let should = revise(&said, &[0.0, 0.6, 0.6]).unwrap();
+/// assert!(should[0] == 0.0 && should[1] > should[2]);
+/// assert_eq!(revise(&said, &[0.0; 3]), None);
+/// # Ok::<(), pinesy::possibility::Error>(())
+/// ```
+///
+/// # Panics
+/// If there are not as many classes in the one as in the other, or a degree is outside \[0, 1\].
+pub fn revise(possibility: &[f32], message: &[f32]) -> Option<Vec<f32>> {
+    assert_eq!(possibility.len(), message.len(), "a degree of each class");
+    let degrees = |values: &[f32]| values.iter().all(|degree| (0.0..=1.0).contains(degree));
+    assert!(degrees(possibility) && degrees(message), "degrees from 0 to 1");
     let top = height(message);
     if top == 0.0 {
         return None;

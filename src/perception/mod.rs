@@ -38,7 +38,7 @@ pub use augment::Augmentation;
 /// The crate that networks are written in.
 pub use burn;
 pub use checkpoint::{Checkpoint, CheckpointFault, CheckpointInfo};
-pub use conclusions::{Conclusions, ObservedImages};
+pub use conclusions::{Conclusions, ObservedImages, revise};
 pub use cpu::Layer as Convolution;
 pub use device::{DeviceChoice, OpenDevice};
 pub use digit_net::{DigitNet, DigitNetwork};
