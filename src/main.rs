@@ -19,13 +19,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Told to stop, it leaves no temporary file behind.
+/// Told to stop, it leaves no temporary file behind. A closed terminal (SIGHUP) is left to the
+/// system: `nohup` must work.
 #[cfg(unix)]
 fn clean_up_when_stopped() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    match Signals::new([SIGHUP, SIGINT, SIGTERM]) {
+    match Signals::new([SIGINT, SIGTERM]) {
         Ok(mut signals) => drop(std::thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 pinesy::whole_file::remove_temporary();

@@ -423,6 +423,37 @@ fn inputs_are_calibrated_where_no_conclusions_are_known() {
 }
 
 #[test]
+fn what_was_not_read_calibrates_no_reading() {
+    let engine = votes(2);
+    let reading = |row: usize| [[1.0, 0.25], [1.0, 0.5], [0.75, 1.0], [1.0, 1.0]][row];
+    let of = |rows: &[usize], second: bool| {
+        let column = Array2::from_shape_fn((rows.len(), 2), |(row, value)| reading(rows[row])[value]);
+        let truths = || rows.iter().map(|_| Some(Target::Position(0)));
+        let names: Vec<String> = engine.base().inputs().map(|input| input.name().to_owned()).collect();
+        let cases = engine.cases().possibilities(&names[0], &column).possibilities(&names[1], &column);
+        let cases = cases.observed(&names[0], truths());
+        let cases = if second { cases.observed(&names[1], truths()) } else { cases };
+        Calibration::of_inputs(&engine, &cases.build().unwrap())
+    };
+    assert_eq!(of(&[0, 3, 1, 3, 3, 2], true).unwrap(), of(&[0, 1, 2], true).unwrap());
+    // Of an input that was never read with the truth at hand nothing can be promised.
+    assert!(matches!(of(&[0, 1], false), Err(inference::Error::InputWithoutTruth(_))));
+    assert!(matches!(of(&[3, 3], true), Err(inference::Error::NoTruth(_))));
+}
+
+#[test]
+fn what_is_equally_supported_ties() {
+    // The same four contributions to either value, met in another order.
+    let engine = votes(4);
+    let degrees = [0.22f32, 0.85, 0.78, 0.33];
+    assert_ne!(degrees.map(f64::from).iter().product::<f64>(), degrees.map(f64::from).iter().rev().product::<f64>());
+    let row = (0..4).map(|i| [degrees[i], degrees[3 - i]]).collect();
+    let scores = engine.scores(&ballots(&engine, &[(row, 0)]), "class", Score::Product).unwrap();
+    assert_eq!(scores.get(0, 0), scores.get(0, 1));
+    assert!(scores.get(0, 0)[0] < 0.1);
+}
+
+#[test]
 fn calibrations_are_used_only_where_they_belong() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let engine = votes(2);
@@ -577,8 +608,37 @@ mod command {
         }
         let (code, _, error) = desk.run("learn RULES --broken b.jsonl --out p2.json train.csv");
         assert!(code == Some(2) && error.contains("--broken with --method chebyshev"), "{error}");
-        let (code, _, error) = desk.run("learn RULES --method calibrated --threshold 0.1 --out p2.json train.csv");
-        assert!(code == Some(2) && error.contains("--threshold with --method calibrated"), "{error}");
+        for option in ["--threshold 0.1", "--strict", "--paper low-data"] {
+            let (code, _, error) =
+                desk.run(&format!("learn RULES --method calibrated {option} --out p2.json train.csv"));
+            let expected = format!("{} with --method calibrated", option.split(' ').next().unwrap());
+            assert!(code == Some(2) && error.contains(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_calibration_is_not_made_of_is_told() {
+        let desk = Desk::new();
+        let rows = desk.read("held_out.csv");
+        // Grades missing in two examples, a diagnosis open in a third.
+        let mut lines: Vec<String> = rows.lines().map(str::to_owned).collect();
+        for line in [2, 3] {
+            let fields: Vec<&str> = lines[line].split(',').collect();
+            let last = fields.len() - 1;
+            lines[line] = [&vec![""; last][..], &fields[last..]].concat().join(",");
+        }
+        let (fields, _) = lines[4].rsplit_once(',').unwrap();
+        lines[4] = format!("{fields},\"[1, 1]\"");
+        desk.write("incomplete.csv", &(lines.join("\n") + "\n"));
+        let already = lines.iter().skip(1).filter(|line| line.split(',').any(str::is_empty)).count();
+        let (code, _, told) = desk.run("calibrate RULES --out c.json incomplete.csv");
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.contains(&format!("note: {already} examples have unknown inputs")), "{told}");
+        assert!(told.contains("note: 1 examples do not name one right value of class and are left out"), "{told}");
+        assert!(told.contains("class: 149 examples"), "{told}");
+        desk.write("observed.jsonl", "{\"inputs\":{\"mitoses\":1},\"observed\":{\"class\":\"benign\"}}\n");
+        let (code, _, error) = desk.run("ask RULES observed.jsonl");
+        assert!(code == Some(1) && error.contains("observed.jsonl:1: observations: expected inputs alone"), "{error}");
     }
 
     #[test]
@@ -603,6 +663,6 @@ mod command {
         let names = pinesy::tasks::biopsies::GRADES.map(|name| format!("\"{name}\":10"));
         desk.write("high.jsonl", &format!("{{{}}}\n", names.join(",")));
         let (_, text, _) = desk.run(&format!("{ask} high.jsonl"));
-        assert_eq!(text, "line 1: class is malignant; no answer could change that\n");
+        assert_eq!(text, "line 1: class is malignant; no answer to what is unknown could change that\n");
     }
 }

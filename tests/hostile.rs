@@ -84,6 +84,13 @@ fn what_multiplies_is_bounded_before_the_work() {
             "[[rule]]\nif = [{ for = [\"p in 1..2000000\"], is = \"a == 1\" }]\nthen = \"b == 1\"\n".to_owned(),
             "conditions of one rule",
         ),
+        (
+            {
+                let loops: Vec<String> = (0..5_000).map(|i| format!("\"p{i} in 1..1\"")).collect();
+                format!("[[rule]]\nfor = [{}]\n{rule}", loops.join(", "))
+            },
+            "loops of one `for`",
+        ),
         ("[[attribute]]\nname = \"c\"\ndomain = \"0..4000000\"\n".to_owned(), "values of a domain"),
         (
             "[[attribute]]\nfor = [\"p in 1..1000\"]\nname = \"c{p}\"\ndomain = \"0..1000000\"\n".to_owned(),
@@ -357,15 +364,18 @@ mod command {
     /// Seeds and past crashes of the fuzz targets.
     #[test]
     fn fuzzing_is_replayed() {
+        let mut replayed = 0;
         for kind in ["corpus", "regressions"] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind);
             let Ok(targets) = std::fs::read_dir(folder) else { continue };
             for target in targets.map(|target| target.unwrap().path()) {
                 for file in std::fs::read_dir(&target).unwrap().map(|file| file.unwrap().path()) {
+                    replayed += 1;
                     replay(target.file_name().unwrap().to_str().unwrap(), &std::fs::read(file).unwrap());
                 }
             }
         }
+        assert!(replayed >= 20, "{replayed}");
     }
 
     fn replay(target: &str, bytes: &[u8]) {
@@ -393,7 +403,7 @@ mod command {
                     assert_eq!(system.opposite_solutions().is_ok(), system.is_consistent());
                 }
             }
-            _ => {}
+            _ => panic!("{target}: expected a target that is replayed here"),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::infer::AttributeAnswer;
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Reasoning};
+use super::{Error, Reasoning, together};
 use crate::inference::{Abduction, Backward};
 use crate::possibility::Attribute;
 
@@ -31,9 +31,6 @@ pub struct Abduce {
     records: PathBuf,
 }
 
-/// Records answered together.
-const CHUNK: usize = 1024;
-
 impl Abduce {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
@@ -41,7 +38,7 @@ impl Abduce {
         let form = &self.reasoning.form;
         let mut records = Records::open(&self.records)?;
         let mut out = BufWriter::new(stdout().lock());
-        let chunk = if records.may_pause() { 1 } else { CHUNK };
+        let chunk = if records.may_pause() { 1 } else { together(&engine) };
         let mut table = Table::with_observations(&engine, form);
         let result = loop {
             match records.next() {

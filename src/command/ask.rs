@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Guarantee, Reasoning, one_of};
+use super::{Error, Guarantee, LineError, Reasoning, one_of};
 use crate::explain::{Diagnosis, Settled, UnknownInput};
 use crate::inference::{Engine, Score};
 use crate::possibility::{Attribute, Value};
@@ -60,6 +60,9 @@ impl Ask {
             let line = record.line;
             let mut table = Table::with_observations(&engine, form);
             table.push(record).map_err(|reason| records.error(line, reason))?;
+            if table.has_observations() {
+                return Err(records.error(line, LineError::Observed));
+            }
             let (case, mut kept, _) = table.finish()?;
             let mut diagnosis =
                 Diagnosis::new(&engine, attribute.name(), &case)?.with_score(self.score.unwrap_or_default());
@@ -105,7 +108,7 @@ impl Ask {
         let left: Vec<String> = answer.left.iter().map(Value::to_string).collect();
         let left = if left.is_empty() { "nothing".to_owned() } else { left.join(", ") };
         let settled = match answer.settled {
-            Settled::Yes => "; no answer could change that",
+            Settled::Yes => "; no answer to what is unknown could change that",
             Settled::No => "",
             Settled::Unknown => "; whether answers could change that was not found out",
         };

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Error, Reasoning, check_outputs, one_of, table, write_whole};
-use crate::inference::{Calibration, Score};
+use crate::inference::{Calibration, Cases, Engine, Score};
+use crate::possibility::Attribute;
 
 /// Calibrate rules, for sets of answers that hold the right one as often as they promise.
 ///
@@ -11,7 +12,8 @@ use crate::inference::{Calibration, Score};
 /// be those that parameters were learned from, and should be drawn as the records to be answered
 /// are. An error of 0.05 takes 19 of them at least, 0.01 takes 99. What is written belongs to these
 /// rules, parameters and settings, and gives sets with `pinesy infer … --calibration C.json --error
-/// 0.05`, as valid where inputs are unknown or imprecise as where they are not.
+/// 0.05`: if the examples are complete, as valid where inputs are unknown or imprecise as where they
+/// are not. From incomplete examples sets are valid for records like them, or known less.
 #[derive(Debug, Args)]
 pub struct Calibrate {
     #[command(flatten)]
@@ -37,9 +39,14 @@ impl Calibrate {
         check_outputs(&[Some(&self.out)], &read)?;
         let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
         let calibration = if self.inputs {
-            Calibration::of_inputs(&engine, &table::read_observations(&engine, form, &self.examples)?.0)?
+            let (cases, _) = table::read_observations(&engine, form, &self.examples)?;
+            note_imprecise(&cases, engine.base().inputs());
+            Calibration::of_inputs(&engine, &cases)?
         } else {
-            Calibration::new(&engine, &table::read(&engine, form, &self.examples)?.0, self.score)?
+            let (cases, _) = table::read(&engine, form, &self.examples)?;
+            note_imprecise(&cases, engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)));
+            note_incomplete(&engine, &cases);
+            Calibration::new(&engine, &cases, self.score)?
         };
         let calibration = calibration.with_reading(form.reading());
         let sources = if self.inputs { engine.base().inputs().count() } else { 1 };
@@ -49,5 +56,25 @@ impl Calibrate {
         }
         let text = serde_json::to_string(&calibration).map_err(std::io::Error::from)? + "\n";
         write_whole(&self.out, text.as_bytes())
+    }
+}
+
+/// Which value is right must be said, to say how possible it was: what is told as a set or as
+/// degrees is left out, and that may make the examples unlike the cases.
+fn note_imprecise<'a>(cases: &Cases, attributes: impl Iterator<Item = &'a Attribute>) {
+    for attribute in attributes {
+        match cases.imprecise(attribute.name()) {
+            0 => {}
+            n => eprintln!("note: {n} examples do not name one right value of {} and are left out", attribute.name()),
+        }
+    }
+}
+
+fn note_incomplete(engine: &Engine, cases: &Cases) {
+    let inputs: Vec<_> = engine.base().inputs().filter_map(|input| cases.input(input.name())).collect();
+    let is_unknown = |case: &usize| inputs.iter().any(|input| input.row(*case).iter().all(|&degree| degree == 1.0));
+    match (0..cases.len()).filter(is_unknown).count() {
+        0 => {}
+        n => eprintln!("note: {n} examples have unknown inputs: the sets are for records known as these are, or less"),
     }
 }

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Guarantee, Promise, Reasoning, one_of, read_matrix};
+use super::{Error, Guarantee, Promise, Reasoning, one_of, read_matrix, together};
 use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
 
@@ -46,9 +46,6 @@ fn parse_array(text: &str) -> Result<(String, PathBuf), String> {
     Ok((input.to_owned(), file.into()))
 }
 
-/// Records inferred together.
-const CHUNK: usize = 4096;
-
 impl Infer {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
@@ -60,7 +57,7 @@ impl Infer {
         let mut records = Records::open(examples)?;
         let mut out = BufWriter::new(stdout().lock());
         let mut table = Table::of_inputs(&engine, form);
-        let chunk = if records.may_pause() { 1 } else { CHUNK };
+        let chunk = if records.may_pause() { 1 } else { together(&engine) };
         let result = loop {
             match records.next() {
                 Ok(Some(record)) => {
@@ -94,8 +91,9 @@ impl Infer {
         }
         let cases = cases.build()?;
         let mut out = BufWriter::new(stdout().lock());
-        for first in (0..cases.len()).step_by(CHUNK) {
-            let some = cases.slice(first..cases.len().min(first + CHUNK));
+        let chunk = together(answerer.engine);
+        for first in (0..cases.len()).step_by(chunk) {
+            let some = cases.slice(first..cases.len().min(first + chunk));
             let kept = vec![Fields::new(); some.len()];
             answerer.write(&some, &kept, &mut out)?;
         }

@@ -56,9 +56,9 @@ pub struct Learn {
     /// Validation examples (JSON lines), for `--threshold auto` and to report the accuracy.
     #[arg(long, value_name = "V.jsonl")]
     validation: Option<PathBuf>,
-    /// Which of the paper's settings `--threshold auto` searches with.
-    #[arg(long, value_enum, default_value_t = Paper::Normal)]
-    paper: Paper,
+    /// Which of the paper's settings `--threshold auto` searches with. Default: normal.
+    #[arg(long, value_enum)]
+    paper: Option<Paper>,
     /// Where to write the examples that contradict the rules, by the lines they stand in, and what
     /// each threshold would keep (JSON lines, one a rule set): first those whose target a rule holds
     /// down, worst first, then those that only leave other values possible ("rule": null).
@@ -137,7 +137,7 @@ impl Learn {
             }
             Threshold::Auto => {
                 let validation = validation.as_ref().ok_or(Error::NoValidation)?;
-                let search = match self.paper {
+                let search = match self.paper.unwrap_or(Paper::Normal) {
                     Paper::Normal => ThresholdSearch::paper_normal(),
                     Paper::LowData => ThresholdSearch::paper_low_data(),
                 };
@@ -175,12 +175,18 @@ impl Learn {
             Method::Chebyshev => (
                 "chebyshev",
                 "calibrated",
-                [("--one-way", self.one_way.is_some()), ("--broken", self.broken.is_some())],
+                [("--one-way", self.one_way.is_some()), ("--broken", self.broken.is_some())].to_vec(),
             ),
             Method::Calibrated => (
                 "calibrated",
                 "chebyshev",
-                [("--threshold", is_set(self.threshold)), ("--tolerance", self.tolerance != 0.0)],
+                [
+                    ("--threshold", is_set(self.threshold)),
+                    ("--tolerance", self.tolerance != 0.0),
+                    ("--strict", self.strict),
+                    ("--paper", self.paper.is_some()),
+                ]
+                .to_vec(),
             ),
         };
         match others.into_iter().find(|(_, given)| *given) {

@@ -189,7 +189,8 @@ impl Guarantee {
     /// The calibration, if there is one, once it is known to fit.
     fn read(&self, engine: &Engine, form: &table::Form, score: Option<Score>) -> Result<Option<Promise>, Error> {
         let Some(path) = &self.calibration else { return Ok(None) };
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let text = limited::read_text(path, limited::FILE_LIMIT)
+            .map_err(|source| Error::Read { path: path.clone(), source })?;
         let wrong = |reason: String| Error::Calibration { path: path.clone(), reason };
         let calibration: Calibration = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         if let Some(score) = score.filter(|score| *score != calibration.score()) {
@@ -202,6 +203,12 @@ impl Guarantee {
 
 fn parse_tolerance(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|t| (0.0..1.0).contains(t)).ok_or_else(|| "expected a number from 0 to below 1".to_owned())
+}
+
+/// How many records are answered together: enough to share work among threads, of wide inputs
+/// fewer.
+fn together(engine: &Engine) -> usize {
+    ((1 << 22) / engine.base().input_width().max(1)).clamp(1, 4096)
 }
 
 /// Writes a file whole or not at all; `-` is standard output.
@@ -343,6 +350,8 @@ pub enum LineError {
     UnknownInput { name: String, known: String },
     #[error("'{0}' beside \"inputs\": expected attributes within \"inputs\" or \"targets\"")]
     Beside(String),
+    #[error("observations: expected inputs alone (what follows from observations is for `pinesy abduce`)")]
+    Observed,
     #[error("'{name}' is not a derived attribute: expected one of {known}")]
     UnknownTarget { name: String, known: String },
     #[error("'{name}' is no attribute: expected {known}; --keep {name} carries it to the output")]

@@ -107,7 +107,8 @@ impl Form {
 
     /// A value as it is shown, or a number.
     fn text(&self, attribute: &Attribute, text: &str) -> Option<Input> {
-        let number = text.parse().ok().filter(|number: &f32| number.is_finite());
+        // As any number in JSON: rounded to a double first, wherever it stands.
+        let number = text.parse::<f64>().ok().map(|number| number as f32).filter(|number| number.is_finite());
         // Of what is told in terms a number is a number, whatever the terms are called.
         let number_first = number.is_some() && attribute.terms().is_some();
         if let Some(value) = shown(attribute, text).filter(|_| !number_first) {
@@ -364,6 +365,11 @@ impl<'a> Table<'a> {
                 known: list_names(base.inputs().map(Attribute::name)),
             }),
         }
+    }
+
+    /// Whether anything was observed of any attribute.
+    pub fn has_observations(&self) -> bool {
+        self.observed && self.targets.iter().any(|(_, column)| column.iter().any(Option::is_some))
     }
 
     pub fn len(&self) -> usize {

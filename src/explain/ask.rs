@@ -15,7 +15,8 @@ use crate::rules::Source;
 ///
 /// Its values *left* are those of a calibrated set ([`Self::with_calibration`]), else those that tie
 /// for the decision. A calibrated set holds the right value with the probability it promises at
-/// every step, whichever inputs are asked for and in whatever order.
+/// every step, whichever inputs are asked for and in whatever order (if the calibration was made of
+/// complete examples).
 ///
 /// ```
 /// use pinesy::explain::Diagnosis;

@@ -21,9 +21,10 @@ use crate::rules::{Fingerprint, list_names};
 /// case and the examples were drawn alike (split conformal prediction; Vovk, Gammerman & Shafer
 /// 2005). h is a possibility distribution again.
 ///
-/// Degrees and scores never fall when inputs become less precise. So sets only grow then, and the
-/// guarantee holds for cases of which inputs are unknown or imprecise *in any way*, though the
-/// examples were complete.
+/// Degrees and scores never fall when inputs become less precise. So sets only grow then, and if
+/// the examples were complete the guarantee holds for cases of which inputs are unknown or imprecise
+/// *in any way*. Examples that are themselves incomplete raise the bar: what they give holds for
+/// cases drawn alike, or known less.
 ///
 /// It belongs to the rules, parameters, score and reading of inputs it was made with, and is
 /// refused elsewhere.
@@ -186,24 +187,33 @@ impl Calibration {
 
     /// Collects, for every input, the possibilities of the right values, in the cases that say which
     /// that is ([`CasesBuilder::observed`](super::CasesBuilder::observed)): a calibration of how
-    /// inputs are read, for rules about which no conclusions were ever recorded.
+    /// inputs are read, for rules about which no conclusions were ever recorded. An input that is
+    /// unknown in an example was not read there, and does not count.
     ///
     /// For a set of error ε every input is reduced to its own set of error ε / (number of inputs),
     /// and what these leave possible is inferred. So it holds the right value with a probability of
     /// at least 1 − ε as far as the rules themselves are right.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// As [`Self::new`], and [`Error::InputWithoutTruth`] if no case says so of some input.
     pub fn of_inputs(engine: &Engine, cases: &Cases) -> Result<Self, Error> {
         cases.check_base(engine.base())?;
-        let mut truths = BTreeMap::new();
+        let (mut truths, mut without) = (BTreeMap::new(), Vec::new());
         for (&attribute, input) in engine.base().input_positions().iter().zip(engine.base().inputs()) {
             let degrees = cases.input(input.name()).expect("an input");
+            // That all is possible is right of every value: such scores would make any reading that
+            // is made plausible.
+            let was_read = |case: usize| degrees.row(case).iter().any(|&degree| degree < 1.0);
             let right = |case| Some(vec![f64::from(degrees[[case, cases.crisp(attribute, case)?]])]);
-            let scores: Vec<Vec<f64>> = (0..cases.len()).filter_map(right).collect();
-            if !scores.is_empty() {
+            let scores: Vec<Vec<f64>> = (0..cases.len()).filter(|&case| was_read(case)).filter_map(right).collect();
+            if scores.is_empty() {
+                without.push(input.name());
+            } else {
                 truths.insert(input.name().to_owned(), scores);
             }
+        }
+        if !truths.is_empty() && !without.is_empty() {
+            return Err(Error::InputWithoutTruth(list_names(without.into_iter())));
         }
         Self::of(engine, Of::Inputs, Score::Min, truths)
     }

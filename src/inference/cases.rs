@@ -281,6 +281,17 @@ impl Cases {
         }
     }
 
+    /// The number of cases that say something about an attribute besides its possibilities, but not
+    /// which one value it has.
+    pub(crate) fn imprecise(&self, name: &str) -> usize {
+        let said = |attribute: usize| {
+            let imprecise =
+                |case: &usize| self.observed(attribute, *case).is_some() && self.crisp(attribute, *case).is_none();
+            (0..self.len()).filter(imprecise).count()
+        };
+        self.base.position(name).map_or(0, said)
+    }
+
     /// What a case says about the attribute of this place among the targets.
     fn said(&self, place: usize, case: usize) -> Option<KnownTarget<'_>> {
         let targets = &self.targets[place];

@@ -246,6 +246,9 @@ pub enum Error {
     /// Cases of which none says what is right.
     #[error("no example says which value of {0} is right: expected at least one")]
     NoTruth(&'static str),
+    /// Cases that say what is right of some inputs, but never of these.
+    #[error("no example that reads it says which value is right of {0}: expected at least one of every input")]
+    InputWithoutTruth(String),
     /// An error that is no probability.
     #[error("an error of {0}: expected a number above 0 and below 1")]
     ErrorLevel(f64),

@@ -167,12 +167,19 @@ impl Visitor<Wide> for Scorer<'_> {
             return;
         }
         let structure = self.structure;
+        let mut factors = Vec::new();
         for lane in 0..self.lanes {
             for (atom, degrees) in atoms.iter().enumerate() {
                 let contributions = structure.levels(atom).map(|level| f64::from(levels[level.index()][lane]));
                 match self.score {
                     Score::Min => self.numbers.push(f64::from(degrees[lane])),
-                    Score::Product => self.numbers.push(contributions.product()),
+                    Score::Product => {
+                        // In one order, so that what is equally supported ties exactly.
+                        factors.clear();
+                        factors.extend(contributions);
+                        factors.sort_unstable_by(f64::total_cmp);
+                        self.numbers.push(factors.iter().product());
+                    }
                     Score::Leximin => {
                         let start = self.numbers.len();
                         self.numbers.extend(contributions);

@@ -70,6 +70,19 @@ pub enum Error {
         /// What the graphics runtime said, which is asked only once a process.
         source: &'static WgpuInitError,
     },
+    /// A training whose loss is no number any more.
+    #[error("epoch {epoch}, step {step}: the loss is {loss}: expected a finite one (a lower learning rate?)")]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step in it, counted from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// A supervision that gave an epoch no step.
+    #[error("an epoch without steps: expected examples for at least one batch")]
+    NoSteps,
     /// The images do not have the size the network reads.
     #[error("images of {rows}×{columns} pixels: expected {}×{}", expected[0], expected[1])]
     ImageSize {

@@ -240,12 +240,19 @@ impl Training {
             plain.seed(config.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64 + 1));
             let lessons = supervision.steps(config.batch, &mut generator(config.seed, epoch as u64, u64::MAX));
             let steps = lessons.len();
+            if steps == 0 {
+                return Err(Error::NoSteps);
+            }
             let mut loss_sum = 0.0;
             for (step, lesson) in lessons.iter().enumerate() {
                 let rate = config.rate(epoch * steps + step, config.epochs * steps);
                 let pixels = self.pixels(&lesson.images, supervision.images(), epoch);
                 let seed = generator(config.seed, epoch as u64, u64::MAX - 1 - step as u64).next_u64();
-                loss_sum += run.learner.step(rate, pixels, seed, &mut |given| supervision.targets(lesson, given));
+                let loss = run.learner.step(rate, pixels, seed, &mut |given| supervision.targets(lesson, given));
+                if !loss.is_finite() {
+                    return Err(Error::Diverged { epoch: epoch + 1, step: step + 1, loss });
+                }
+                loss_sum += loss;
                 let done = epoch * steps + step;
                 if done.is_multiple_of(AVERAGING_STEPS) {
                     // Early averages forget faster, so that the random start does not linger.

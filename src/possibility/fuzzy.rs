@@ -55,13 +55,20 @@ impl Trapezoid {
         if self.core_start <= x && x <= self.core_end {
             1.0
         } else if self.start < x && x < self.core_start {
-            (x - self.start) / (self.core_start - self.start)
+            share(self.start, x, self.core_start)
         } else if self.core_end < x && x < self.end {
-            (self.end - x) / (self.end - self.core_end)
+            share(self.end, x, self.core_end)
         } else {
             0.0
         }
     }
+}
+
+/// How much of the way from one number to another lies before x; differences of finite numbers may
+/// overflow in f32.
+fn share(from: f32, x: f32, to: f32) -> f32 {
+    let [from, x, to] = [from, x, to].map(f64::from);
+    ((x - from) / (to - from)) as f32
 }
 
 impl Trapezoid {
@@ -216,6 +223,12 @@ mod tests {
         assert_eq!(terms(&[[-open, -open, 3.0, 6.0], [3.0, 6.0, open, open]]).weakest_point(), (4.5, 0.5));
         assert_eq!(terms(&[[-open, -open, 4.0, 6.0], [3.0, 4.0, open, open]]).weakest_point().1, 1.0);
         assert_eq!(terms(&[[0.0, 0.0, 1.0, 1.0], [2.0, 2.0, 3.0, 3.0]]).weakest_point(), (1.5, 0.0));
+    }
+
+    #[test]
+    fn corners_may_be_as_far_apart_as_numbers_are() {
+        let wide = Trapezoid::new(-3e38, 3e38, 3e38, 3.4e38).unwrap();
+        assert_eq!([-3e38, 0.0, 1.5e38, 3e38].map(|x| wide.degree(x)), [0.0, 0.5, 0.75, 1.0]);
     }
 
     #[test]

@@ -416,6 +416,10 @@ impl Loader<'_> {
     }
 
     fn repetition(&self, loops: &[Spanned<String>], filter: Option<&Spanned<String>>) -> Result<Repetition, Error> {
+        if let Some(first) = loops.first() {
+            let count = self.source.limits.check(Limit::Loops, loops.len() as u64);
+            count.map_err(|kind| self.source.error(first.span().start, kind.into()))?;
+        }
         let loops: Vec<Loop> = loops.iter().map(|spec| self.parse_loop(spec)).collect::<Result<_, _>>()?;
         let filter = filter.map(|filter| {
             let offset = filter.span().start;

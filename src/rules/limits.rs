@@ -39,6 +39,8 @@ pub enum Limit {
     Steps,
     /// Repetitions by all `for` of the file together, inner ones multiplied by outer ones.
     Repetitions,
+    /// Loops of one `for`.
+    Loops,
     /// Attributes.
     Attributes,
     /// Rules.
@@ -108,6 +110,7 @@ impl Limit {
             Self::Nesting => 250,
             Self::Steps => 1_000_000,
             Self::Repetitions => 10_000_000,
+            Self::Loops => 100,
             Self::Attributes | Self::Rules => 5_000_000,
             Self::ConditionsOfRule => 1_000_000,
             Self::Conditions => 20_000_000,
@@ -134,6 +137,7 @@ impl Limit {
             Self::Nesting => "levels of operators and brackets in an expression",
             Self::Steps => "steps of an expression that loops over lists",
             Self::Repetitions => "repetitions",
+            Self::Loops => "loops of one `for`",
             Self::Attributes => "attributes",
             Self::Rules => "rules",
             Self::ConditionsOfRule => "conditions of one rule",
