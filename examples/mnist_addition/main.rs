@@ -19,7 +19,7 @@ use ndarray::{Array2, Axis};
 use pinesy::command::one_of;
 use pinesy::datasets::{Digits, Mnist};
 use pinesy::explain::{Explainer, Page, Pictures, Question};
-use pinesy::inference::{Cases, Engine, Parameters};
+use pinesy::inference::{Calibration, Cases, Engine, Parameters};
 use pinesy::learning::{LearningConfig, LearningReport, ThresholdSearch, learn, search_thresholds};
 use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet, OpenDevice, Reader, accuracy};
 use pinesy::possibility::{Transform, Value};
@@ -27,6 +27,7 @@ use pinesy::tasks::addition::{self, Sums};
 use serde::{Serialize, Serializer};
 use strum::VariantArray;
 
+mod abstain;
 #[path = "../common/figures.rs"]
 mod figures;
 #[path = "../common/network.rs"]
@@ -100,6 +101,15 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     plot: Option<PathBuf>,
+    /// Answer only where it is safe, too: sets of sums that miss the right one so often at most,
+    /// calibrated on sums of the validation images (k digits need 1 / error − 1 of them), by certain
+    /// rules and by the exact probabilities of all results. Answered is what has a set of one sum.
+    #[arg(long, value_name = "ERROR", value_parser = parse_error)]
+    abstain: Option<f64>,
+    /// Draw the share of errors against the share of sums answered, as SVG.
+    #[arg(long, value_name = "FILE", requires = "abstain")]
+    #[serde(skip)]
+    risk_plot: Option<PathBuf>,
     /// Write pages that explain the first N wrong or ambiguous sums of the first draw, for each k,
     /// the first network and the first transformation.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -113,7 +123,8 @@ const EXAMPLES: &str = "Examples:
   mnist_addition --k 1,2,4,15,100,200,500 --least-sums 1000 --csv sums.csv --plot sums.svg
   mnist_addition --train 24 --train-runs 3 --save mine.safetensors
   mnist_addition --train 24 --train-images 200,1000,5000 --least-steps 1500 --k 1,2 --plot images.svg
-  mnist_addition --train 28 --supervision sums --train-k 100 --save from_sums.safetensors";
+  mnist_addition --train 28 --supervision sums --train-k 100 --save from_sums.safetensors
+  mnist_addition --k 1,2,4,15 --abstain 0.01 --risk-plot risk.svg";
 
 /// Whether and how the network is trained.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -189,6 +200,11 @@ impl Serialize for Threshold {
     }
 }
 
+fn parse_error(text: &str) -> Result<f64, String> {
+    let error = text.parse().ok().filter(|error| *error > 0.0 && *error < 1.0);
+    error.ok_or_else(|| "expected a number above 0 and below 1".to_owned())
+}
+
 /// From this many training images on, the paper's normal grid is searched; so many are learned from
 /// unless told otherwise.
 const NORMAL_IMAGES: usize = 10_000;
@@ -262,7 +278,7 @@ fn main() -> ExitCode {
 fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let lessons = options.training.lessons(options.seed);
     let saved: Vec<Option<PathBuf>> = (0..lessons.len()).map(|i| options.training.saved(i, lessons.len())).collect();
-    options.files.check(&saved.iter().chain([&options.plot]).collect::<Vec<_>>())?;
+    options.files.check(&saved.iter().chain([&options.plot, &options.risk_plot]).collect::<Vec<_>>())?;
     let mut mnist = Mnist::read(&options.data)?;
     mnist.test = first(&mnist.test, options.limit, "test images (--limit)")?;
     let mut engines = Vec::new();
@@ -285,8 +301,9 @@ fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
             None => at_most(&train, NORMAL_IMAGES),
             count => first(&train, count, "training images to learn from (--learn-images)")?,
         };
-        // Validation images are needed by the search for thresholds alone.
-        let searched = if matches!(options.threshold, Threshold::Auto) { usize::MAX } else { 0 };
+        // Validation images are needed by the search for thresholds and for calibration alone.
+        let needed = matches!(options.threshold, Threshold::Auto) || options.abstain.is_some();
+        let searched = if needed { usize::MAX } else { 0 };
         let validation = at_most(&mnist.validation, images.unwrap_or(usize::MAX));
         let (model, network) = match lesson {
             None => shipped_network(&options.model, &device)?,
@@ -305,6 +322,9 @@ fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
             }
         }
         write_files(options, &provenance, &rows)?;
+        if let Some(error) = options.abstain {
+            test.abstain(options, &engines, error, out)?;
+        }
         if shown.is_none() {
             shown = Some(test.possibilities(options.transforms()[0])?);
         }
@@ -540,6 +560,43 @@ impl Read {
             microseconds_per_sum: 1e6 * draws.iter().map(|draw| draw.inference_seconds).sum::<f64>() / count,
             draws,
         })
+    }
+}
+
+impl Read {
+    /// Sums that are answered only where that is safe.
+    fn abstain(
+        &self,
+        options: &Options,
+        engines: &[(usize, Engine)],
+        error: f64,
+        out: &mut impl Write,
+    ) -> Result<(), Box<dyn Error>> {
+        let transform = options.transforms()[0];
+        let parts = [self.part(1, transform)?, self.part(2, transform)?];
+        let images = |i: usize| abstain::Images {
+            probabilities: &self.probabilities[1 + i],
+            possibilities: &parts[i].degrees,
+            labels: parts[i].digits.labels.view(),
+        };
+        abstain::write_header(error, out)?;
+        let mut outcomes = Vec::new();
+        for (k, engine) in engines {
+            let (sums, needed) = (parts[0].digits.len() / (2 * k), Calibration::examples_needed(error));
+            if sums < needed {
+                writeln!(out, "{k:>4}  {sums} validation sums: an error of {error} takes {needed}")?;
+                continue;
+            }
+            let seeds = (0..u64::from(options.runs)).map(|run| options.seed.wrapping_add(run));
+            for outcome in abstain::abstain(engine, *k, error, &images(0), &images(1), seeds)? {
+                abstain::write_row(*k, &outcome, out)?;
+                outcomes.push((*k, outcome));
+            }
+        }
+        if let Some(path) = &options.risk_plot {
+            abstain::draw(path, &outcomes)?;
+        }
+        Ok(())
     }
 }
 
