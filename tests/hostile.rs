@@ -375,7 +375,9 @@ mod command {
                 }
             }
         }
-        assert!(replayed >= 20, "{replayed}");
+        // A packaged crate comes without them.
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        assert!(replayed >= 20 || !folder.exists(), "{replayed}");
     }
 
     fn replay(target: &str, bytes: &[u8]) {

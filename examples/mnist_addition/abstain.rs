@@ -1,5 +1,5 @@
-//! Answering only where the answer is safe: sets of sums that hold the right one as often as they
-//! promise, and what is left to answer where a set must hold one sum alone.
+//! Answering only some sums: sets that hold the right sum as often as they promise, over all sums,
+//! and what is left to answer where a set must hold one sum alone (of these nothing is promised).
 
 use std::error::Error;
 use std::io::Write;
@@ -169,10 +169,10 @@ fn carried(totals: &[f64; 19], masses: [f64; 2], digit: usize) -> [f64; 2] {
     [of(digit), of(digit + 10)]
 }
 
-pub fn write_header(error: f64, out: &mut impl Write) -> std::io::Result<()> {
+pub fn write_header(error: f64, transform: &str, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(
         out,
-        "\nsets of sums of an error of {error}, calibrated on sums of validation images\n{:>4}  {:11}  {:>6}  {:>17}  {:>11}  {:>18}  {:>17}",
+        "\nsets of sums of an error of {error} ({transform}), calibrated on sums of validation images\n{:>4}  {:11}  {:>6}  {:>17}  {:>11}  {:>18}  {:>17}",
         "k", "reasoner", "sums", "truth in set, %", "answered, %", "of these right, %", "right if all, %"
     )
 }

@@ -42,7 +42,8 @@ use results::{Files, Provenance, Share};
 /// reads most training and validation puzzles as what they are is kept. The threshold is chosen on
 /// the validation puzzles; cells are counted right under the best renaming of the four digits.
 ///
-/// ± is the standard deviation over the splits; brackets are 95 % Wilson intervals.
+/// ± is the standard deviation over the splits; brackets are 95 % Wilson intervals over puzzles, as
+/// if these were independent (an invalid puzzle is a corrupted copy of a valid one).
 #[derive(Debug, Parser, Serialize)]
 struct Options {
     /// Number of splits.

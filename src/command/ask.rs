@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::records::{Fields, Records};
 use super::table::Table;
@@ -58,11 +59,12 @@ impl Ask {
         let mut out = BufWriter::new(stdout().lock());
         while let Some(record) = records.next()? {
             let line = record.line;
-            let mut table = Table::with_observations(&engine, form);
-            table.push(record).map_err(|reason| records.error(line, reason))?;
-            if table.has_observations() {
+            let observed = record.fields.get("observed").filter(|_| engine.base().attribute("observed").is_none());
+            if observed.and_then(Json::as_object).is_some_and(|observed| !observed.is_empty()) {
                 return Err(records.error(line, LineError::Observed));
             }
+            let mut table = Table::with_observations(&engine, form);
+            table.push(record).map_err(|reason| records.error(line, reason))?;
             let (case, mut kept, _) = table.finish()?;
             let mut diagnosis =
                 Diagnosis::new(&engine, attribute.name(), &case)?.with_score(self.score.unwrap_or_default());

@@ -41,7 +41,9 @@ impl Calibrate {
         let calibration = if self.inputs {
             let (cases, _) = table::read_observations(&engine, form, &self.examples)?;
             note_imprecise(&cases, engine.base().inputs());
-            Calibration::of_inputs(&engine, &cases)?
+            let calibration = Calibration::of_inputs(&engine, &cases)?;
+            note_unread(&cases, &calibration);
+            calibration
         } else {
             let (cases, _) = table::read(&engine, form, &self.examples)?;
             note_imprecise(&cases, engine.base().rule_sets().iter().map(|set| engine.base().conclusion(set)));
@@ -70,11 +72,28 @@ fn note_imprecise<'a>(cases: &Cases, attributes: impl Iterator<Item = &'a Attrib
     }
 }
 
+/// Of the examples that say what is right, those that leave an input more than one value.
 fn note_incomplete(engine: &Engine, cases: &Cases) {
-    let inputs: Vec<_> = engine.base().inputs().filter_map(|input| cases.input(input.name())).collect();
-    let is_unknown = |case: &usize| inputs.iter().any(|input| input.row(*case).iter().all(|&degree| degree == 1.0));
-    match (0..cases.len()).filter(is_unknown).count() {
+    let base = engine.base();
+    let inputs: Vec<_> = base.inputs().filter_map(|input| cases.input(input.name())).collect();
+    let counts = |case: &usize| base.rule_sets().iter().any(|set| cases.crisp(set.attribute(), *case).is_some());
+    let is_open = |case: &usize| {
+        inputs.iter().any(|input| input.row(*case).iter().filter(|degree| **degree == 1.0).nth(1).is_some())
+    };
+    match (0..cases.len()).filter(counts).filter(is_open).count() {
         0 => {}
-        n => eprintln!("note: {n} examples have unknown inputs: the sets are for records known as these are, or less"),
+        n => eprintln!(
+            "note: {n} examples leave inputs more than one value: the sets are for records known as these are, or less"
+        ),
+    }
+}
+
+/// Examples of an input that was not read in them, though its right value is named.
+fn note_unread(cases: &Cases, calibration: &Calibration) {
+    for (name, examples) in calibration.examples() {
+        match cases.named(name).saturating_sub(examples) {
+            0 => {}
+            n => eprintln!("note: {n} examples name the right value of {name} but do not read it, and are left out"),
+        }
     }
 }

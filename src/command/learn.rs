@@ -171,6 +171,9 @@ impl Learn {
     /// Each method has settings of its own.
     fn check_method(&self) -> Result<(), Error> {
         let is_set = |threshold| !matches!(threshold, Threshold::Fixed(None));
+        if self.paper.is_some() && self.method == Method::Chebyshev && !matches!(self.threshold, Threshold::Auto) {
+            return Err(Error::PaperWithoutSearch);
+        }
         let (method, expected, others) = match self.method {
             Method::Chebyshev => (
                 "chebyshev",

@@ -302,6 +302,8 @@ pub enum Error {
     Calibration { path: PathBuf, reason: String },
     #[error("{option} with --method {method}: expected --method {expected}")]
     OtherMethod { option: &'static str, method: &'static str, expected: &'static str },
+    #[error("--paper without a search for thresholds: expected --threshold auto")]
+    PaperWithoutSearch,
     #[error("--attribute is missing: expected one of {0}")]
     WhichAttribute(String),
     #[error("{file}:{line}: {reason}")]
@@ -312,7 +314,11 @@ impl Error {
     /// 2 for what is wrong on the command line, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoValidation | Self::NoRecords | Self::OtherMethod { .. } | Self::WhichAttribute(_) => 2,
+            Self::NoValidation
+            | Self::NoRecords
+            | Self::OtherMethod { .. }
+            | Self::PaperWithoutSearch
+            | Self::WhichAttribute(_) => 2,
             Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
             _ => 1,
         }

@@ -367,11 +367,6 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Whether anything was observed of any attribute.
-    pub fn has_observations(&self) -> bool {
-        self.observed && self.targets.iter().any(|(_, column)| column.iter().any(Option::is_some))
-    }
-
     pub fn len(&self) -> usize {
         self.lines.len()
     }

@@ -195,7 +195,7 @@ impl Calibration {
     /// at least 1 − ε as far as the rules themselves are right.
     ///
     /// # Errors
-    /// As [`Self::new`], and [`Error::InputWithoutTruth`] if no case says so of some input.
+    /// As [`Self::new`], and [`Error::InputWithoutTruth`] if no case that reads some input says so of it.
     pub fn of_inputs(engine: &Engine, cases: &Cases) -> Result<Self, Error> {
         cases.check_base(engine.base())?;
         let (mut truths, mut without) = (BTreeMap::new(), Vec::new());
@@ -203,7 +203,7 @@ impl Calibration {
             let degrees = cases.input(input.name()).expect("an input");
             // That all is possible is right of every value: such scores would make any reading that
             // is made plausible.
-            let was_read = |case: usize| degrees.row(case).iter().any(|&degree| degree < 1.0);
+            let was_read = |case: usize| degrees.ncols() == 1 || degrees.row(case).iter().any(|&degree| degree < 1.0);
             let right = |case| Some(vec![f64::from(degrees[[case, cases.crisp(attribute, case)?]])]);
             let scores: Vec<Vec<f64>> = (0..cases.len()).filter(|&case| was_read(case)).filter_map(right).collect();
             if scores.is_empty() {

@@ -292,6 +292,12 @@ impl Cases {
         self.base.position(name).map_or(0, said)
     }
 
+    /// The number of cases that say which one value an attribute has.
+    pub(crate) fn named(&self, name: &str) -> usize {
+        let said = |attribute| (0..self.len()).filter(|&case| self.crisp(attribute, case).is_some()).count();
+        self.base.position(name).map_or(0, said)
+    }
+
     /// What a case says about the attribute of this place among the targets.
     fn said(&self, place: usize, case: usize) -> Option<KnownTarget<'_>> {
         let targets = &self.targets[place];

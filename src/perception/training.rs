@@ -129,6 +129,8 @@ pub enum TrainingStop {
     Completed,
     /// The observer stopped it; what was best until then is returned.
     Interrupted,
+    /// The loss was no finite number any more; what was best until then is returned.
+    Diverged,
 }
 
 /// What a training run did.
@@ -214,7 +216,8 @@ impl Training {
     /// [`Error::ImageSize`] for images of another size, what [`Supervision::check`] finds,
     /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read or
     /// was made with other settings, [`Error::StoppedEarly`] if `observe` stops the run before an
-    /// epoch is finished.
+    /// epoch is finished, [`Error::Diverged`] if the loss is no finite number before then,
+    /// [`Error::NoSteps`] for an epoch without steps.
     pub fn run<A: Architecture>(
         &self,
         architecture: &A,
@@ -234,6 +237,7 @@ impl Training {
             }
             None => Run { learner: fresh(architecture, config.weight_decay, device), best: None, epochs: Vec::new() },
         };
+        let mut diverged = false;
         'epochs: for epoch in run.epochs.len()..config.epochs {
             let start = Instant::now();
             // Seeding each epoch by its number makes a resumed run repeat an uninterrupted one.
@@ -250,6 +254,10 @@ impl Training {
                 let seed = generator(config.seed, epoch as u64, u64::MAX - 1 - step as u64).next_u64();
                 let loss = run.learner.step(rate, pixels, seed, &mut |given| supervision.targets(lesson, given));
                 if !loss.is_finite() {
+                    diverged = true;
+                    if run.best.is_some() {
+                        break 'epochs;
+                    }
                     return Err(Error::Diverged { epoch: epoch + 1, step: step + 1, loss });
                 }
                 loss_sum += loss;
@@ -282,7 +290,11 @@ impl Training {
         }
         let (best, weights) = run.best.ok_or(Error::StoppedEarly)?;
         let completed = run.epochs.len() == config.epochs;
-        let stop = if completed { TrainingStop::Completed } else { TrainingStop::Interrupted };
+        let stop = match (completed, diverged) {
+            (true, _) => TrainingStop::Completed,
+            (false, true) => TrainingStop::Diverged,
+            (false, false) => TrainingStop::Interrupted,
+        };
         let info = CheckpointInfo {
             version: VERSION,
             network: A::NAME.to_owned(),
