@@ -6,7 +6,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Error, one_of};
 use crate::datasets::Mnist;
-use crate::perception::{DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, accuracy};
+use crate::perception::{
+    DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, TrainingStop, accuracy,
+};
 
 /// Train a network that reads digits.
 ///
@@ -83,6 +85,9 @@ impl Train {
             ControlFlow::Continue(())
         })?;
         bar.finish_and_clear();
+        if report.stop == TrainingStop::Diverged {
+            eprintln!("note: the training diverged after epoch {}: the best one is kept", report.epochs.len());
+        }
         checkpoint.write(&self.out)?;
         std::fs::remove_file(&state).map_err(|source| Error::Write { path: state, source })?;
         let reader = checkpoint.reader(&network, &device)?;
