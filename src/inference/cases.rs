@@ -283,6 +283,7 @@ impl Cases {
 
     /// The number of cases that say something about an attribute besides its possibilities, but not
     /// which one value it has.
+    #[cfg(feature = "cli")]
     pub(crate) fn imprecise(&self, name: &str) -> usize {
         let said = |attribute: usize| {
             let imprecise =
@@ -293,6 +294,7 @@ impl Cases {
     }
 
     /// The number of cases that say which one value an attribute has.
+    #[cfg(feature = "cli")]
     pub(crate) fn named(&self, name: &str) -> usize {
         let said = |attribute| (0..self.len()).filter(|&case| self.crisp(attribute, case).is_some()).count();
         self.base.position(name).map_or(0, said)
