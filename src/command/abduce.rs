@@ -5,9 +5,9 @@ use clap::Args;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::infer::AttributeAnswer;
-use super::records::{Fields, Records};
-use super::table::Table;
-use super::{Error, Reasoning, together};
+use super::records::Fields;
+use super::table::{Table, answer_each};
+use super::{Error, Reasoning};
 use crate::inference::{Abduction, Backward};
 use crate::possibility::Attribute;
 
@@ -36,29 +36,9 @@ impl Abduce {
         let engine = self.reasoning.engine()?;
         let backward = engine.backward();
         let form = &self.reasoning.form;
-        let mut records = Records::open(&self.records)?;
         let mut out = BufWriter::new(stdout().lock());
-        let chunk = if records.may_pause() { 1 } else { together(&engine) };
-        let mut table = Table::with_observations(&engine, form);
-        let result = loop {
-            match records.next() {
-                Ok(Some(record)) => {
-                    let line = record.line;
-                    if let Err(reason) = table.push(record) {
-                        break Err(records.error(line, reason));
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-            if table.len() == chunk {
-                let full = std::mem::replace(&mut table, Table::with_observations(&engine, form));
-                self.answer(&backward, full, &mut out)?;
-            }
-        };
-        self.answer(&backward, table, &mut out)?;
-        form.note();
-        result
+        let empty = || Table::with_observations(&engine, form);
+        answer_each(&self.records, empty, |table| self.answer(&backward, table, &mut out))
     }
 
     fn answer(&self, backward: &Backward, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {

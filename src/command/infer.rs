@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::records::{Fields, Records};
-use super::table::Table;
+use super::records::Fields;
+use super::table::{Table, answer_each};
 use super::{Error, Guarantee, Promise, Reasoning, one_of, read_matrix, together};
 use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
@@ -54,33 +54,10 @@ impl Infer {
         let score = self.score.or(guarantee.as_ref().map(|guarantee| guarantee.calibration.score()));
         let answerer = Answerer { engine: &engine, guarantee, score: score.unwrap_or_default() };
         let Some(examples) = &self.examples else { return self.arrays(&answerer) };
-        let mut records = Records::open(examples)?;
         let mut out = BufWriter::new(stdout().lock());
-        let mut table = Table::of_inputs(&engine, form);
-        let chunk = if records.may_pause() { 1 } else { together(&engine) };
-        let result = loop {
-            match records.next() {
-                Ok(Some(record)) => {
-                    let line = record.line;
-                    if let Err(reason) = table.push(record) {
-                        break Err(records.error(line, reason));
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-            if table.len() == chunk {
-                answerer.answer(std::mem::replace(&mut table, Table::of_inputs(&engine, form)), &mut out)?;
-            }
-        };
-        // What came before a bad record is answered.
-        answerer.answer(table, &mut out)?;
-        form.note();
-        result
+        answer_each(examples, || Table::of_inputs(&engine, form), |table| answerer.answer(table, &mut out))
     }
-}
 
-impl Infer {
     /// Answers for whole arrays.
     fn arrays(&self, answerer: &Answerer<'_>) -> Result<(), Error> {
         let mut cases = answerer.engine.cases();

@@ -9,7 +9,7 @@ use ndarray::Array2;
 use serde_json::Value as Json;
 
 use super::records::{Fields, Record, Records};
-use super::{Error, LineError, one_of};
+use super::{Error, LineError, one_of, together};
 use crate::inference::{Cases, CasesBuilder, Engine, Input, Target};
 use crate::possibility::{Attribute, Transform, Value, degree_of, height};
 use crate::rules::{Source, list_names};
@@ -388,6 +388,37 @@ impl<'a> Table<'a> {
         }
         Ok((cases.build()?, self.kept, self.lines))
     }
+}
+
+/// Answers the records of a file as they come: several together, or each at once where input pauses.
+/// What came before a bad record is answered.
+pub fn answer_each<'a>(
+    path: &Path,
+    empty: impl Fn() -> Table<'a>,
+    mut answer: impl FnMut(Table<'a>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut records = Records::open(path)?;
+    let mut table = empty();
+    let form = table.form;
+    let chunk = if records.may_pause() { 1 } else { together(table.engine) };
+    let result = loop {
+        match records.next() {
+            Ok(Some(record)) => {
+                let line = record.line;
+                if let Err(reason) = table.push(record) {
+                    break Err(records.error(line, reason));
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+        if table.len() == chunk {
+            answer(std::mem::replace(&mut table, empty()))?;
+        }
+    };
+    answer(table)?;
+    form.note();
+    result
 }
 
 /// All cases of a file with their targets, and the line of each.
