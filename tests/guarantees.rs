@@ -6,7 +6,7 @@ mod common;
 use common::plain::{NAMES, Plain, degree, plain};
 use ndarray::Array2;
 use pinesy::datasets::read_biopsies;
-use pinesy::explain::{Diagnosis, Settled, WarningKind, lint};
+use pinesy::explain::{Diagnosis, Explainer, Settled, WarningKind, lint};
 use pinesy::inference::{self, Calibration, Cases, Engine, Input, Score, Target};
 use pinesy::learning::{
     self, CalibratedConfig, CalibratedRuleSets, LearningConfig, OneWay, calibrated, learn, learn_streamed, score,
@@ -188,6 +188,22 @@ proptest! {
                             // Numbers that rise one by one rise in the order of scores, too.
                             prop_assert!(low.get(case, value) <= high.get(case, value), "{name} by {score}");
                         }
+                    }
+                    // A ranking names the same values, and all that speaks against them.
+                    let ranking = Explainer::new(&engine, &less.row(3)).unwrap().rank(name, score).unwrap();
+                    let values = high.attribute().domain().values();
+                    let decided = high.decision(3).positions();
+                    prop_assert!(decided.iter().map(|&position| &values[position]).eq(&ranking.decision));
+                    let degrees: Vec<f64> = ranking.against.iter().map(|against| against.degree.into()).collect();
+                    let expected = high.get(3, decided[0]);
+                    match score {
+                        Score::Min => prop_assert_eq!(degrees.first().unwrap_or(&1.0), &expected[0]),
+                        Score::Product => prop_assert_eq!(degrees.iter().product::<f64>(), expected[0]),
+                        _ => prop_assert_eq!(&degrees[..], &expected[..degrees.len()]),
+                    }
+                    if let Some(next) = ranking.next.first() {
+                        let next = high.attribute().domain().position(next).unwrap();
+                        prop_assert!(high.get(3, next) < expected);
                     }
                 }
             }
@@ -587,6 +603,25 @@ mod command {
             answer["class"]["set"].as_array().unwrap().iter().any(|value| value == diagnosis.as_str())
         });
         assert!(held.count() >= 125, "of 149");
+
+        // An explanation says by which score it was decided, what else, and what is promised.
+        let explain = "explain RULES --params p.json --changes 0 --calibration c.json --error 0.1";
+        let (code, text, error) = desk.run(&format!("{explain} new.csv"));
+        assert_eq!(code, Some(0), "{error}");
+        assert_eq!(text.matches("Decided by the score product: ").count(), 149);
+        assert_eq!(text.matches("with a probability of at least 0.9, class in {").count(), 149);
+        let (_, json, _) = desk.run(&format!("{explain} --format json new.csv"));
+        for (told, inferred) in json.lines().zip(out.lines()) {
+            let [told, inferred] = [told, inferred].map(|line| serde_json::from_str::<Json>(line).unwrap());
+            assert_eq!(told["set"], inferred["class"]["set"]);
+            let ranking = &told["justification"]["ranking"];
+            assert_eq!(ranking["score"], "product");
+            assert_eq!(ranking["decision"][0], inferred["class"]["decision"]);
+        }
+        let (_, page, _) = desk.run(&format!("{explain} --format html new.csv"));
+        assert!(page.contains("class in {") && page.contains("Decided by the score product: "));
+        let (code, _, error) = desk.run("explain RULES --attribute cell_size --score product new.csv");
+        assert!(code == Some(2) && error.contains("for derived attributes: cell_size is an input"), "{error}");
 
         // What does not fit is refused before the work.
         for (command, expected) in [

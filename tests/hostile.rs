@@ -1,5 +1,7 @@
 //! Hostile and unlucky input: each fault that was seen, each limit, and what fuzzing found.
 
+mod common;
+
 use std::time::{Duration, Instant};
 
 use pinesy::possibility::{Domain, Error as PossibilityError, Transform, Value};
@@ -261,6 +263,7 @@ mod command {
     use std::path::Path;
     use std::process::{Command, Stdio};
 
+    use super::common::fuzzed::{checks, kept};
     use pinesy::command::{SystemFile, parse_json, parse_npy};
     use pinesy::relation::Composition;
 
@@ -364,48 +367,21 @@ mod command {
     /// Seeds and past crashes of the fuzz targets.
     #[test]
     fn fuzzing_is_replayed() {
-        let mut replayed = 0;
-        for kind in ["corpus", "regressions"] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind);
-            let Ok(targets) = std::fs::read_dir(folder) else { continue };
-            for target in targets.map(|target| target.unwrap().path()) {
-                for file in std::fs::read_dir(&target).unwrap().map(|file| file.unwrap().path()) {
-                    replayed += 1;
-                    replay(target.file_name().unwrap().to_str().unwrap(), &std::fs::read(file).unwrap());
-                }
-            }
-        }
         // A packaged crate comes without them.
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-        assert!(replayed >= 20 || !folder.exists(), "{replayed}");
-    }
-
-    fn replay(target: &str, bytes: &[u8]) {
-        match target {
-            "rule_file" => {
-                let text = String::from_utf8(bytes.to_vec()).unwrap();
-                let _ = pinesy::rules::RuleBase::parse(&text, "x.toml", &[]);
+        if !folder.exists() {
+            return;
+        }
+        let (checks, kept) = (checks(), kept(&folder));
+        for (target, bytes) in &kept {
+            match checks.iter().find(|(name, _)| name == target) {
+                Some((_, check)) => check(bytes),
+                None => assert!(target == "checkpoint", "{target}: expected a target"),
             }
-            "expression" => {
-                let text = super::condition(std::str::from_utf8(bytes).unwrap());
-                let _ = pinesy::rules::RuleBase::parse(&text, "x.toml", &[]);
-            }
-            "records" => drop(parse_json(bytes)),
-            "parameters" => drop(serde_json::from_slice::<pinesy::inference::Parameters>(bytes)),
-            "npy" => drop(parse_npy(bytes)),
-            "idx" => drop(pinesy::datasets::idx::labels_from(bytes, "x", 10)),
-            "solve_reader" => {
-                let Ok(file) = SystemFile::parse(bytes) else { return };
-                for composition in [Composition::MinMax, Composition::MaxMin] {
-                    let Ok(system) = file.system(composition) else { continue };
-                    let approximation = system.approximation();
-                    let product = system.product(approximation.solution.view()).unwrap();
-                    let gap = product.iter().zip(&file.rhs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                    assert!((gap - approximation.distance).abs() <= f32::EPSILON, "{file:?}");
-                    assert_eq!(system.opposite_solutions().is_ok(), system.is_consistent());
-                }
-            }
-            _ => panic!("{target}: expected a target that is replayed here"),
+        }
+        for (name, _) in checks {
+            assert!(kept.iter().any(|(target, _)| target == name), "{name}: expected seeds");
+            assert!(folder.join(format!("fuzz_targets/{name}.rs")).exists(), "{name}");
         }
     }
 }

@@ -10,6 +10,7 @@ use pinesy::inference::Engine;
 use pinesy::possibility::{decide, necessity};
 use pinesy::tasks::addition::Sums;
 use plotters::prelude::*;
+use serde::Serialize;
 
 /// What a reasoner says of one sum, measured in its own way: the higher, the more it stands for it.
 struct Judged {
@@ -24,8 +25,10 @@ struct Judged {
 }
 
 /// What came of one reasoner on all sums, in every draw.
+#[derive(Debug, Serialize)]
 pub struct Abstention {
-    pub name: &'static str,
+    pub reasoner: &'static str,
+    pub error: f64,
     pub sums: usize,
     /// Sums whose set holds the truth.
     pub covered: usize,
@@ -33,6 +36,7 @@ pub struct Abstention {
     pub answered: usize,
     pub answered_right: usize,
     /// By falling confidence, whether the best result is right.
+    #[serde(skip)]
     by_confidence: Vec<bool>,
 }
 
@@ -77,7 +81,7 @@ pub fn abstain(
         let sums = all.len();
         all.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let by_confidence = all.iter().map(|judged| judged.right).collect();
-        outcomes.push(Abstention { name, sums, covered, answered, answered_right, by_confidence });
+        outcomes.push(Abstention { reasoner: name, error, sums, covered, answered, answered_right, by_confidence });
     }
     Ok(outcomes)
 }
@@ -183,7 +187,7 @@ pub fn write_row(k: usize, outcome: &Abstention, out: &mut impl Write) -> std::i
     writeln!(
         out,
         "{k:>4}  {:11}  {:>6}  {:>17.2}  {:>11.2}  {:>18.2}  {:>17.2}",
-        outcome.name,
+        outcome.reasoner,
         outcome.sums,
         share(outcome.covered, outcome.sums),
         share(outcome.answered, outcome.sums),
@@ -193,7 +197,7 @@ pub fn write_row(k: usize, outcome: &Abstention, out: &mut impl Write) -> std::i
 }
 
 /// Draws the share of errors among the answers against the share answered, most confident first.
-pub fn draw(path: &Path, outcomes: &[(usize, Abstention)]) -> Result<(), Box<dyn Error>> {
+pub fn draw(path: &Path, outcomes: &[(usize, &Abstention)]) -> Result<(), Box<dyn Error>> {
     let curve = |outcome: &Abstention| {
         let (mut wrong, mut points) = (0usize, Vec::new());
         for (i, right) in outcome.by_confidence.iter().enumerate() {
@@ -224,7 +228,7 @@ pub fn draw(path: &Path, outcomes: &[(usize, Abstention)]) -> Result<(), Box<dyn
             let curve = curve.into_iter().filter(|(answered, wrong)| *answered >= 10.0 && *wrong <= highest);
             chart
                 .draw_series(LineSeries::new(curve, colour.stroke_width(2)))?
-                .label(format!("k = {k}, {}", outcome.name))
+                .label(format!("k = {k}, {}", outcome.reasoner))
                 .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2)));
         }
         chart

@@ -38,6 +38,7 @@ mod plot;
 mod results;
 mod training;
 
+use abstain::Abstention;
 use figures::mean_and_deviation;
 use results::{Files, Provenance, Share, md5_of};
 use training::{Lesson, Objective, Recipe, Told, at_most, first};
@@ -270,6 +271,9 @@ struct Row {
     ambiguous: f64,
     microseconds_per_sum: f64,
     draws: Vec<Draw>,
+    /// With --abstain, what came of each reasoner, over all draws.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    abstentions: Vec<Abstention>,
 }
 
 fn main() -> ExitCode {
@@ -323,10 +327,10 @@ fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
                 rows.push(row);
             }
         }
-        write_files(options, &provenance, &rows)?;
         if let Some(error) = options.abstain {
-            test.abstain(options, &engines, error, out)?;
+            test.abstain(options, &engines, error, &mut rows, out)?;
         }
+        write_files(options, &provenance, &rows)?;
         if shown.is_none() {
             shown = Some(test.possibilities(options.transforms()[0])?);
         }
@@ -561,6 +565,7 @@ impl Read {
             ambiguous: draws.iter().map(|draw| draw.ambiguous as f64).sum::<f64>() / count,
             microseconds_per_sum: 1e6 * draws.iter().map(|draw| draw.inference_seconds).sum::<f64>() / count,
             draws,
+            abstentions: Vec::new(),
         })
     }
 }
@@ -572,6 +577,7 @@ impl Read {
         options: &Options,
         engines: &[(usize, Engine)],
         error: f64,
+        rows: &mut [Row],
         out: &mut impl Write,
     ) -> Result<(), Box<dyn Error>> {
         let transform = options.transforms()[0];
@@ -582,7 +588,6 @@ impl Read {
             labels: parts[i].digits.labels.view(),
         };
         abstain::write_header(error, &transform.to_string(), out)?;
-        let mut outcomes = Vec::new();
         for (k, engine) in engines {
             let (sums, needed) = (parts[0].digits.len() / (2 * k), Calibration::examples_needed(error));
             if sums < needed {
@@ -590,11 +595,15 @@ impl Read {
                 continue;
             }
             let seeds = (0..u64::from(options.runs)).map(|run| options.seed.wrapping_add(run));
-            for outcome in abstain::abstain(engine, *k, error, &images(0), &images(1), seeds)? {
-                abstain::write_row(*k, &outcome, out)?;
-                outcomes.push((*k, outcome));
+            let outcomes = abstain::abstain(engine, *k, error, &images(0), &images(1), seeds)?;
+            outcomes.iter().try_for_each(|outcome| abstain::write_row(*k, outcome, out))?;
+            let is_of = |row: &&mut Row| (row.setting.k, row.setting.transform) == (*k, transform);
+            if let Some(row) = rows.iter_mut().find(is_of) {
+                row.abstentions = outcomes;
             }
         }
+        let with_row = rows.iter().flat_map(|row| row.abstentions.iter().map(move |outcome| (row.setting.k, outcome)));
+        let outcomes: Vec<(usize, &Abstention)> = with_row.collect();
         if outcomes.is_empty() {
             return Err(format!("--abstain {error}: expected a greater error, or fewer digits").into());
         }

@@ -1,13 +1,9 @@
-//! Checkpoints (with `--features perception`).
 #![no_main]
+#![allow(dead_code)]
 
-use std::io::Write;
+#[path = "../../tests/common/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/common/plain.rs"]
+mod plain;
 
-use libfuzzer_sys::fuzz_target;
-use pinesy::perception::Checkpoint;
-
-fuzz_target!(|bytes: &[u8]| {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(bytes).unwrap();
-    let _ = Checkpoint::read(file.path());
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::checkpoint(bytes));

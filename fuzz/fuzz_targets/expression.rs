@@ -1,22 +1,9 @@
-//! Whatever a condition is, it holds for some values or is an error.
 #![no_main]
+#![allow(dead_code)]
 
-use libfuzzer_sys::fuzz_target;
-use pinesy::rules::{Limit, Limits, RuleBase};
+#[path = "../../tests/common/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/common/plain.rs"]
+mod plain;
 
-fuzz_target!(|condition: &str| {
-    let quoted = toml_string(condition);
-    let text = format!(
-        "[parameters]\nk = 2\n[[attribute]]\nname = \"a\"\ndomain = \"0..9\"\n[[attribute]]\nname = \"b\"\n\
-         domain = [\"x\", \"y\"]\n[[rule]]\nif = {quoted}\nthen = \"b == 'x'\"\n"
-    );
-    let limits = Limits::default().with(Limit::Steps, 10_000);
-    if let Err(error) = RuleBase::parse_with(&text, "fuzz.toml", &[], &limits) {
-        assert!(error.to_string().len() < 20_000);
-    }
-});
-
-fn toml_string(text: &str) -> String {
-    let escaped: String = text.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
-    format!("\"{escaped}\"")
-}
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::expression(bytes));

@@ -1,10 +1,9 @@
-//! IDX files, plain or gzip.
 #![no_main]
+#![allow(dead_code)]
 
-use libfuzzer_sys::fuzz_target;
-use pinesy::datasets::idx;
+#[path = "../../tests/common/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/common/plain.rs"]
+mod plain;
 
-fuzz_target!(|bytes: &[u8]| {
-    let _ = idx::images_from(bytes, "x");
-    let _ = idx::labels_from(bytes, "x", 10);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::idx(bytes));

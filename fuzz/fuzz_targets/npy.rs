@@ -1,11 +1,9 @@
-//! Matrices as .npy files.
 #![no_main]
+#![allow(dead_code)]
 
-use libfuzzer_sys::fuzz_target;
-use pinesy::command::parse_npy;
+#[path = "../../tests/common/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/common/plain.rs"]
+mod plain;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(matrix) = parse_npy(bytes) {
-        assert!(4 * matrix.len() <= bytes.len());
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::npy(bytes));

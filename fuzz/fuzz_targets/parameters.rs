@@ -1,13 +1,9 @@
-//! Files of parameters and of engines.
 #![no_main]
+#![allow(dead_code)]
 
-use libfuzzer_sys::fuzz_target;
-use pinesy::inference::{Engine, Parameters};
-use pinesy::tasks::iris;
+#[path = "../../tests/common/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/common/plain.rs"]
+mod plain;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(parameters) = serde_json::from_slice::<Parameters>(bytes) {
-        let _ = Engine::new(&iris::rules(), &parameters);
-    }
-    let _ = serde_json::from_slice::<Engine>(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::parameters(bytes));

@@ -1,10 +1,9 @@
-//! Records, from JSON: no object has a key twice, and what was read is written as it was.
 #![no_main]
+#![allow(dead_code)]
 
-use libfuzzer_sys::fuzz_target;
-use pinesy::command::parse_json;
+#[path = "../../tests/common/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/common/plain.rs"]
+mod plain;
 
-fuzz_target!(|bytes: &[u8]| {
-    let Ok(json) = parse_json(bytes) else { return };
-    assert_eq!(parse_json(json.to_string().as_bytes()).unwrap(), json);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::records(bytes));

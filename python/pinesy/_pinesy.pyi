@@ -204,7 +204,13 @@ class Engine:
         self, cases: Cases | _Columns, targets: _Columns | None = None, *, transform: _Kind | None = None
     ) -> Report: ...
     def justify(
-        self, cases: Cases | _Columns, attribute: str, *, row: int | None = None, transform: _Kind | None = None
+        self,
+        cases: Cases | _Columns,
+        attribute: str,
+        *,
+        row: int | None = None,
+        transform: _Kind | None = None,
+        score: Literal["min", "leximin", "product"] = "min",
     ) -> Report: ...
     def explain(
         self,

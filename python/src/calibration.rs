@@ -2,7 +2,7 @@
 
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2};
-use pinesy::inference::{self, Score};
+use pinesy::inference;
 use pinesy::learning::{self, CalibratedConfig, OneWay};
 use pyo3::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::Fault;
 use crate::pool;
 use crate::report::Report;
-use crate::values::Kind;
+use crate::values::{self, Kind};
 
 /// How far answers can be trusted, found on examples that nothing was learned from: made by
 /// :meth:`Engine.calibrate`.
@@ -96,8 +96,7 @@ impl Engine {
         score: &str,
     ) -> Result<Calibration, Fault> {
         let table = table(self.inner.base(), cases, &Beside { targets, ..Beside::transformed(transform) })?;
-        let wrong = |_| Fault::given(format!("score {score}: expected min, leximin or product"));
-        let score: Score = score.parse().map_err(wrong)?;
+        let score = values::score(score)?;
         let inner = pool::run(cases.py(), || inference::Calibration::new(&self.inner, &table, score))??;
         Ok(Calibration { inner })
     }

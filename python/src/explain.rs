@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pinesy::explain::{self, Explainer};
-use pinesy::inference;
+use pinesy::inference::{self, Score};
 use pinesy::possibility::Value;
 use pyo3::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::Fault;
 use crate::pool;
 use crate::report::{Asked, Report};
-use crate::values::{Kind, value};
+use crate::values::{self, Kind};
 
 impl Engine {
     /// The case a question is about.
@@ -36,7 +36,7 @@ impl Engine {
     }
 
     fn asked(&self, case: inference::Cases, attribute: &str, value: Option<Value>) -> Asked {
-        Asked { engine: self.inner.clone(), case, attribute: attribute.to_owned(), value }
+        Asked { engine: self.inner.clone(), case, attribute: attribute.to_owned(), value, score: Score::Min }
     }
 }
 
@@ -45,18 +45,21 @@ impl Engine {
     /// Why a derived attribute has the value it has, or why that is not decided.
     ///
     /// row: which case of several. The report's dictionary has ``decision`` (values), ``necessity``,
-    /// ``readings`` of the inputs, ``competitors`` and the whole ``explanation``.
-    #[pyo3(signature = (cases, attribute, *, row=None, transform=None))]
+    /// ``readings`` of the inputs, ``competitors`` and the whole ``explanation``. score: "leximin" or
+    /// "product" adds the ``ranking`` by all that the rules say.
+    #[pyo3(signature = (cases, attribute, *, row=None, transform=None, score="min"))]
     fn justify(
         &self,
         cases: &Bound<'_, PyAny>,
         attribute: &str,
         row: Option<usize>,
         transform: Option<Kind>,
+        score: &str,
     ) -> Result<Report, Fault> {
+        let score = values::score(score)?;
         let case = self.case(cases, row, transform)?;
-        let why = self.ask(cases.py(), &case, |explainer| explainer.justify(attribute))?;
-        Ok(Report::of(&why, &why).asked(self.asked(case, attribute, None)))
+        let why = self.ask(cases.py(), &case, |explainer| explainer.with_score(score).justify(attribute))?;
+        Ok(Report::of(&why, &why).asked(Asked { score, ..self.asked(case, attribute, None) }))
     }
 
     /// Why a value of a derived attribute is possible to the degree it is, and no more: a tree down
@@ -70,7 +73,7 @@ impl Engine {
         row: Option<usize>,
         transform: Option<Kind>,
     ) -> Result<Report, Fault> {
-        let value = self::value(value)?;
+        let value = values::value(value)?;
         let case = self.case(cases, row, transform)?;
         let why = self.ask(cases.py(), &case, |explainer| explainer.explain(attribute, &value))?;
         Ok(Report::of(&why, &why).asked(self.asked(case, attribute, Some(value))))

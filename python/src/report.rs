@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use pinesy::explain::{self, Explainer, Page, Pictures, Question};
-use pinesy::inference::{Cases, Engine};
+use pinesy::inference::{Cases, Engine, Score};
 use pinesy::possibility::Value;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -38,11 +38,12 @@ pub struct Asked {
     pub attribute: String,
     /// Why not this one; none: why the decided one.
     pub value: Option<Value>,
+    pub score: Score,
 }
 
 impl Asked {
     fn page(&self) -> Result<String, explain::Error> {
-        let explainer = Explainer::new(&self.engine, &self.case)?;
+        let explainer = Explainer::new(&self.engine, &self.case)?.with_score(self.score);
         let question = match &self.value {
             None => Question::Why(&self.attribute),
             Some(value) => Question::WhyNot(&self.attribute, value),

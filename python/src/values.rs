@@ -1,6 +1,6 @@
 //! Values, and what is known of them, as Python says it.
 
-use pinesy::inference::{Input, Target};
+use pinesy::inference::{Input, Score, Target};
 use pinesy::possibility::{Attribute, Transform, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PySet, PyString, PyTuple};
@@ -19,6 +19,11 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Kind {
         let unknown = |_| Fault::given(format!("transform '{name}': expected antipignistic or minimum-specificity"));
         Ok(Self(name.parse().map_err(unknown)?))
     }
+}
+
+/// A score by its name.
+pub fn score(name: &str) -> Result<Score, Fault> {
+    name.parse().map_err(|_| Fault::given(format!("score '{name}': expected min, leximin or product")))
 }
 
 /// A value of a domain: a whole number, a text, or a tuple of values.

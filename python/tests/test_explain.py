@@ -1,6 +1,8 @@
 """Explanations as text, data and pages."""
 
 import numpy as np
+import pinesy
+import pytest
 
 
 def case():
@@ -15,6 +17,16 @@ def test_justify(addition):
     assert why["decision"] == [2] and why["necessity"] == 0.9
     assert why.page().startswith("<!DOCTYPE html>")
     assert why._repr_html_().startswith("<iframe") and "<script" not in why._repr_html_()
+
+
+def test_justify_by_a_score(addition):
+    why = addition.justify(case(), "y1", score="product")
+    assert why["ranking"]["score"] == "product" and why["ranking"]["decision"] == [2]
+    assert "Decided by the score product: 2, which no rule is against; next " in str(why)
+    assert "Decided by the score product" in why.page()
+    assert "ranking" not in addition.justify(case(), "y1").to_dict()
+    with pytest.raises(pinesy.Error, match="score 'mean': expected min, leximin or product"):
+        addition.justify(case(), "y1", score="mean")
 
 
 def test_explain_changes_activations(addition):

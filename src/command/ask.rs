@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Guarantee, LineError, Reasoning, one_of};
+use super::{Error, Guarantee, LineError, Reasoning};
 use crate::explain::{Diagnosis, Settled, UnknownInput};
-use crate::inference::{Engine, Score};
+use crate::inference::Engine;
 use crate::possibility::{Attribute, Value};
 use crate::rules::list_names;
 
@@ -26,9 +26,6 @@ pub struct Ask {
     reasoning: Reasoning,
     #[command(flatten)]
     guarantee: Guarantee,
-    /// Decide by this score. Default: that of --calibration, else min.
-    #[arg(long, value_parser = one_of::<Score>())]
-    score: Option<Score>,
     /// The derived attribute to settle. Default: that which no rule reads, if it is one.
     #[arg(long)]
     attribute: Option<String>,
@@ -54,7 +51,7 @@ impl Ask {
     pub fn run(self) -> Result<(), Error> {
         let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
         let attribute = self.attribute(&engine)?;
-        let promise = self.guarantee.read(&engine, form, self.score)?;
+        let (promise, score) = self.guarantee.read(&engine, form)?;
         let mut records = Records::open(&self.cases)?;
         let mut out = BufWriter::new(stdout().lock());
         while let Some(record) = records.next()? {
@@ -66,8 +63,7 @@ impl Ask {
             let mut table = Table::with_observations(&engine, form);
             table.push(record).map_err(|reason| records.error(line, reason))?;
             let (case, mut kept, _) = table.finish()?;
-            let mut diagnosis =
-                Diagnosis::new(&engine, attribute.name(), &case)?.with_score(self.score.unwrap_or_default());
+            let mut diagnosis = Diagnosis::new(&engine, attribute.name(), &case)?.with_score(score);
             if let Some(promise) = &promise {
                 diagnosis = diagnosis.with_calibration(&promise.calibration, promise.error)?;
             }

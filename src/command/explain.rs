@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::records::{Fields, Records};
 use super::table::{Table, shown};
-use super::{Error, Reasoning, check_outputs, write_whole};
+use super::{Error, Guarantee, Promise, Reasoning, check_outputs, write_whole};
 use crate::explain::{Activations, Change, Evidence, Explainer, Explanation, Justification, Page, Pictures, Question};
-use crate::inference::Engine;
+use crate::inference::{Cases, Engine};
 use crate::possibility::{Attribute, Value};
 
 /// Explain why an attribute has its value, or why not another.
@@ -26,6 +26,8 @@ use crate::possibility::{Attribute, Value};
 pub struct Explain {
     #[command(flatten)]
     reasoning: Reasoning,
+    #[command(flatten)]
+    guarantee: Guarantee,
     /// The attribute to explain. Default: all derived ones that no rule reads.
     #[arg(long)]
     attribute: Option<String>,
@@ -72,6 +74,9 @@ struct Answer {
     attribute: String,
     #[serde(flatten)]
     why: Why,
+    /// The values that hold the right one with the probability promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,6 +124,7 @@ impl Explain {
         }
         let attributes = self.attributes(engine)?;
         let value = self.value(attributes[0])?;
+        let (promise, score) = self.guarantee.read(engine, &self.reasoning.form)?;
         let mut page = Page::new("Why this answer");
         let mut records = Records::open(&self.examples)?;
         let (mut drawn, mut left_out) = (0, 0);
@@ -137,7 +143,8 @@ impl Explain {
             table.push(record).map_err(|reason| records.error(line, reason))?;
             let (case, mut kept, _) = table.finish()?;
             let kept = kept.pop().unwrap_or_default();
-            let explainer = Explainer::new(engine, &case)?.with_limit(self.limit);
+            let explainer = Explainer::new(engine, &case)?.with_limit(self.limit).with_score(score);
+            let set = |attribute: &Attribute| promised(promise.as_ref(), engine, &case, attribute);
             spinner.set_message(format!("line {line}"));
             spinner.tick();
             if self.format == Format::Html {
@@ -145,13 +152,20 @@ impl Explain {
                     Some(value) => vec![Question::WhyNot(attributes[0].name(), value)],
                     None => attributes.iter().map(|attribute| Question::Why(attribute.name())).collect(),
                 };
-                page.example(&format!("Line {}", heading(line, &kept)), &explainer, &Pictures::default(), &questions)?;
+                let mut title = format!("Line {}", heading(line, &kept));
+                for attribute in &attributes {
+                    if let Some(values) = set(attribute)? {
+                        title += &format!("; {}", self.promise(attribute.name(), &values));
+                    }
+                }
+                page.example(&title, &explainer, &Pictures::default(), &questions)?;
                 continue;
             }
             for attribute in &attributes {
                 spinner.set_message(format!("line {line}, {}", attribute.name()));
                 spinner.tick();
-                let answer = self.one(&explainer, (line, &kept), attribute.name(), value.as_ref())?;
+                let mut answer = self.one(&explainer, (line, &kept), attribute.name(), value.as_ref())?;
+                answer.set = set(attribute)?;
                 self.write(&answer, out)?;
             }
         }
@@ -168,6 +182,9 @@ impl Explain {
 
     /// Why an input must not have values, given what was observed.
     fn backward(&self, engine: &Engine, input: &Attribute, out: &mut dyn Write) -> Result<(), Error> {
+        if self.guarantee.is_asked() {
+            return Err(Error::GuaranteeOfInput(input.name().to_owned()));
+        }
         let backward = engine.backward();
         let asked = self.value(input)?;
         let mut records = Records::open(&self.examples)?;
@@ -241,7 +258,14 @@ impl Explain {
         let mut changes = if wants_changes { explainer.changes(attribute)? } else { Vec::new() };
         changes.truncate(self.changes);
         let activations = self.activations.then(|| explainer.activations(attribute)).transpose()?;
-        Ok(Answer { line, kept: kept.clone(), attribute: attribute.to_owned(), why, changes, activations })
+        Ok(Answer { line, kept: kept.clone(), attribute: attribute.to_owned(), why, set: None, changes, activations })
+    }
+
+    /// What a calibration promises of an attribute.
+    fn promise(&self, attribute: &str, values: &[Value]) -> String {
+        let values: Vec<String> = values.iter().map(Value::to_string).collect();
+        let probability = 1.0 - self.guarantee.error;
+        format!("with a probability of at least {probability}, {attribute} in {{{}}}", values.join(", "))
     }
 
     fn write(&self, answer: &Answer, out: &mut dyn Write) -> Result<(), Error> {
@@ -263,6 +287,9 @@ impl Explain {
                         writeln!(out, "{doubt:#}")?;
                     }
                 }
+                if let Some(set) = &answer.set {
+                    writeln!(out, "{}.", self.promise(&answer.attribute, set))?;
+                }
                 writeln!(out, "{explanation:#}")?;
                 if !answer.changes.is_empty() {
                     writeln!(out, "It would change with one of these alone:")?;
@@ -276,6 +303,18 @@ impl Explain {
         }
         Ok(())
     }
+}
+
+/// The values promised to hold the right one of an attribute.
+fn promised(
+    promise: Option<&Promise>,
+    engine: &Engine,
+    case: &Cases,
+    attribute: &Attribute,
+) -> Result<Option<Vec<Value>>, Error> {
+    let Some(promise) = promise else { return Ok(None) };
+    let sets = promise.sets(engine, case, attribute.name())?;
+    Ok(sets.map(|sets| sets.values(0).cloned().collect()))
 }
 
 /// The line, with what was kept of it.

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::Fields;
 use super::table::{Table, answer_each};
-use super::{Error, Guarantee, Promise, Reasoning, one_of, read_matrix, together};
+use super::{Error, Guarantee, Promise, Reasoning, read_matrix, together};
 use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
 
@@ -28,10 +28,6 @@ pub struct Infer {
     reasoning: Reasoning,
     #[command(flatten)]
     guarantee: Guarantee,
-    /// Decide by what all rules on an attribute say (leximin, product) and not by the strictest
-    /// alone (min, the possibility). Default: the score of --calibration, else min.
-    #[arg(long, value_parser = one_of::<Score>())]
-    score: Option<Score>,
     /// An input's probabilities (with --possibility, possibilities) of all cases at once: an array
     /// of shape (cases, values). Once for every input, in place of records.
     #[arg(long, value_name = "INPUT=FILE.npy", value_parser = parse_array, conflicts_with = "examples")]
@@ -50,9 +46,8 @@ impl Infer {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine()?;
         let form = &self.reasoning.form;
-        let guarantee = self.guarantee.read(&engine, form, self.score)?;
-        let score = self.score.or(guarantee.as_ref().map(|guarantee| guarantee.calibration.score()));
-        let answerer = Answerer { engine: &engine, guarantee, score: score.unwrap_or_default() };
+        let (promise, score) = self.guarantee.read(&engine, form)?;
+        let answerer = Answerer { engine: &engine, promise, score };
         let Some(examples) = &self.examples else { return self.arrays(&answerer) };
         let mut out = BufWriter::new(stdout().lock());
         answer_each(examples, || Table::of_inputs(&engine, form), |table| answerer.answer(table, &mut out))
@@ -80,7 +75,7 @@ impl Infer {
 
 struct Answerer<'a> {
     engine: &'a Engine,
-    guarantee: Option<Promise>,
+    promise: Option<Promise>,
     score: Score,
 }
 
@@ -102,9 +97,8 @@ impl Answerer<'_> {
                 Score::Min => None,
                 score => Some((score, engine.scores(cases, name, score)?)),
             };
-            let promise = self.guarantee.as_ref().filter(|promise| promise.calibration.covers(name));
-            let set = |promise: &Promise| promise.calibration.sets(engine, cases, name, promise.error);
-            let sets = promise.map(set).transpose()?;
+            let promised = self.promise.as_ref().map(|promise| promise.sets(engine, cases, name));
+            let sets = promised.transpose()?.flatten();
             Ok(Column { name: name.to_owned(), domain: attribute.domain().clone(), inferred: &inferred, scores, sets })
         };
         let columns = attributes.iter().map(column).collect::<Result<Vec<Column>, Error>>()?;

@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressFinish};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -10,7 +10,7 @@ use super::{Error, Reasoning, check_outputs, one_of, table, write_whole};
 use crate::inference::{Cases, Engine, Parameters};
 use crate::learning::{
     CalibratedConfig, CalibrationReport, Conflict, KeptExamples, LearningConfig, LearningReport, OneWay,
-    RuleSetConflicts, ThresholdSearch, calibrated, find_conflicts, learn, score, search_thresholds,
+    RuleSetConflicts, ThresholdSearch, calibrated, find_conflicts, learn, learn_streamed, score, search_thresholds,
 };
 
 /// Learn the parameters s and r of rules from examples.
@@ -64,6 +64,10 @@ pub struct Learn {
     /// down, worst first, then those that only leave other values possible ("rule": null).
     #[arg(long, value_name = "C.jsonl")]
     conflicts: Option<PathBuf>,
+    /// Read the examples part by part, three times for each depth of the cascade, and never hold all
+    /// of them in memory; what is learned is the same. With a single threshold and --method chebyshev.
+    #[arg(long)]
+    stream: bool,
     /// Degrees that differ by at most this share count as equal.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_parser = super::parse_tolerance)]
     tolerance: f32,
@@ -120,14 +124,16 @@ impl Learn {
         // Parameters may be learned on from where they stand, in the same file.
         check_outputs(&[self.report.as_deref(), self.conflicts.as_deref(), self.broken.as_deref()], &[params])?;
         let engine = self.reasoning.engine()?;
-        let (mut examples, lines) = table::read(&engine, &self.reasoning.form, &self.examples)?;
         let read = |path| table::read(&engine, &self.reasoning.form, path).map(|(cases, _)| cases);
         let validation = self.validation.as_deref().map(read).transpose()?;
-        if !self.only.is_empty() {
-            let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
-            examples = examples.with_targets_of(&only)?;
-        }
         let config = LearningConfig::default().with_tolerance(self.tolerance).with_keep_fixed(self.keep_fixed);
+        if let (Threshold::Fixed(threshold), true) = (self.threshold, self.stream) {
+            let (parameters, report) = self.learn_streamed(&engine, &config.with_threshold(threshold))?;
+            let report = self.told(&engine, &parameters, &report, validation.as_ref())?;
+            return self.write(&parameters, &report);
+        }
+        let (examples, lines) = table::read(&engine, &self.reasoning.form, &self.examples)?;
+        let examples = self.wanted(examples)?;
         let (parameters, report) = match self.threshold {
             _ if self.method == Method::Calibrated => {
                 self.calibrate(&engine, &examples, &lines, validation.as_ref())?
@@ -164,13 +170,71 @@ impl Learn {
                 conflicts.iter().map(|set| serde_json::to_string(&by_line(set, &lines))).collect();
             write_whole(path, (lines.map_err(std::io::Error::from)?.join("\n") + "\n").as_bytes())?;
         }
-        write_json(&self.out, &parameters)?;
-        self.report.as_deref().map_or(Ok(()), |path| write_json(path, &report))
+        self.write(&parameters, &report)
+    }
+
+    fn write(&self, parameters: &Parameters, report: &Json) -> Result<(), Error> {
+        write_json(&self.out, parameters)?;
+        self.report.as_deref().map_or(Ok(()), |path| write_json(path, report))
+    }
+
+    /// The examples with the targets that are to be learned from.
+    fn wanted(&self, examples: Cases) -> Result<Cases, Error> {
+        if self.only.is_empty() {
+            return Ok(examples);
+        }
+        let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
+        Ok(examples.with_targets_of(&only)?)
+    }
+
+    /// Learns from a file that is read again and again, and must stay as it is.
+    fn learn_streamed(&self, engine: &Engine, config: &LearningConfig) -> Result<(Parameters, LearningReport), Error> {
+        let path = &self.examples;
+        let state = || {
+            let metadata = path.metadata().map_err(|source| Error::Read { path: path.clone(), source })?;
+            Ok::<_, Error>((metadata.is_file(), metadata.len(), metadata.modified().ok()))
+        };
+        let first = state()?;
+        if !first.0 {
+            return Err(Error::Stream("examples that can be read only once"));
+        }
+        let unchanged = || if state()? == first { Ok(()) } else { Err(Error::Changed(path.clone())) };
+        let spinner = ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear);
+        let read = std::cell::Cell::new(0);
+        let parts = || {
+            read.set(read.get() + 1);
+            let parts = unchanged().and_then(|()| table::read_parts(engine, &self.reasoning.form, path));
+            let (parts, failed) = match parts {
+                Ok(parts) => (Some(parts), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            let parts = parts.into_iter().flatten().enumerate().map(|(i, part)| {
+                spinner.set_message(format!("reading {} (reading {}, part {})", path.display(), read.get(), i + 1));
+                spinner.tick();
+                self.wanted(part?)
+            });
+            failed.into_iter().chain(parts)
+        };
+        let learned = learn_streamed(engine, parts, config)?;
+        unchanged()?;
+        self.reasoning.form.note();
+        Ok(learned)
     }
 
     /// Each method has settings of its own.
     fn check_method(&self) -> Result<(), Error> {
         let is_set = |threshold| !matches!(threshold, Threshold::Fixed(None));
+        if self.stream {
+            let others = [
+                ("--method calibrated", self.method == Method::Calibrated),
+                ("--threshold auto", matches!(self.threshold, Threshold::Auto)),
+                ("--conflicts", self.conflicts.is_some()),
+                ("standard input", self.examples == Path::new("-")),
+            ];
+            if let Some((option, _)) = others.into_iter().find(|(_, given)| *given) {
+                return Err(Error::Stream(option));
+            }
+        }
         if self.paper.is_some() && self.method == Method::Chebyshev && !matches!(self.threshold, Threshold::Auto) {
             return Err(Error::PaperWithoutSearch);
         }
@@ -216,13 +280,8 @@ impl Learn {
         if let Some(path) = &self.broken {
             write_broken(path, &report)?;
         }
-        let mut json = serde_json::to_value(&report).map_err(std::io::Error::from)?;
-        if let Some(validation) = validation {
-            let accuracy = score(&engine.with_parameters(&parameters)?, validation)?;
-            eprintln!("validation accuracy {:.2} %", 100.0 * accuracy);
-            json["validation_accuracy"] = accuracy.into();
-        }
-        Ok((parameters, json))
+        let report = validated(&report, engine, &parameters, validation)?;
+        Ok((parameters, report))
     }
 
     /// Learning with one threshold for all; the report has the validation accuracy, if asked for.
@@ -234,14 +293,20 @@ impl Learn {
         config: &LearningConfig,
     ) -> Result<(Parameters, Json), Error> {
         let (parameters, report) = learn(engine, examples, config)?;
-        self.tell(&report, &report)?;
-        let mut json = serde_json::to_value(&report).map_err(std::io::Error::from)?;
-        if let Some(validation) = validation {
-            let accuracy = score(&engine.with_parameters(&parameters)?, validation)?;
-            eprintln!("validation accuracy {:.2} %", 100.0 * accuracy);
-            json["validation_accuracy"] = accuracy.into();
-        }
-        Ok((parameters, json))
+        let report = self.told(engine, &parameters, &report, validation)?;
+        Ok((parameters, report))
+    }
+
+    /// Tells of what was learned with one threshold, and gives the report.
+    fn told(
+        &self,
+        engine: &Engine,
+        parameters: &Parameters,
+        report: &LearningReport,
+        validation: Option<&Cases>,
+    ) -> Result<Json, Error> {
+        self.tell(report, report)?;
+        validated(report, engine, parameters, validation)
     }
 
     /// Prints what was done and what is doubtful in it.
@@ -261,6 +326,22 @@ impl Learn {
         }
         if doubtful && self.strict { Err(Error::FewExamples) } else { Ok(()) }
     }
+}
+
+/// A report, with the validation accuracy if there are examples for it.
+fn validated(
+    report: &impl Serialize,
+    engine: &Engine,
+    parameters: &Parameters,
+    validation: Option<&Cases>,
+) -> Result<Json, Error> {
+    let mut json = serde_json::to_value(report).map_err(std::io::Error::from)?;
+    if let Some(validation) = validation {
+        let accuracy = score(&engine.with_parameters(parameters)?, validation)?;
+        eprintln!("validation accuracy {:.2} %", 100.0 * accuracy);
+        json["validation_accuracy"] = accuracy.into();
+    }
+    Ok(json)
 }
 
 /// One line a rule that was broken.

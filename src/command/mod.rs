@@ -19,6 +19,7 @@ mod train;
 
 pub use records::parse_json;
 pub use system_file::{SystemFault, SystemFile, SystemFileError, parse_npy, read_matrix};
+pub use table::read_cases;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::inference::{Calibration, Engine, Parameters, Score};
+use crate::inference::{AnswerSets, Calibration, Cases, Engine, Parameters, Score};
 use crate::rules::{Limit, Limits, RuleBase};
 use crate::{inference, learning, limited, relation, rules, whole_file};
 
@@ -177,6 +178,10 @@ struct Guarantee {
     /// How often the right value may be missing from a set.
     #[arg(long, default_value_t = 0.05, requires = "calibration")]
     error: f64,
+    /// Decide by what all rules on an attribute say (leximin, product) and not by the strictest
+    /// alone (min, the possibility). Default: the score of --calibration, else min.
+    #[arg(long, value_parser = one_of::<Score>())]
+    score: Option<Score>,
 }
 
 /// A calibration that fits, with its error.
@@ -186,18 +191,32 @@ struct Promise {
 }
 
 impl Guarantee {
-    /// The calibration, if there is one, once it is known to fit.
-    fn read(&self, engine: &Engine, form: &table::Form, score: Option<Score>) -> Result<Option<Promise>, Error> {
-        let Some(path) = &self.calibration else { return Ok(None) };
+    /// Whether anything but the possibility is asked for.
+    fn is_asked(&self) -> bool {
+        self.calibration.is_some() || self.score.is_some()
+    }
+
+    /// The calibration, if there is one, once it is known to fit, and the score to decide by.
+    fn read(&self, engine: &Engine, form: &table::Form) -> Result<(Option<Promise>, Score), Error> {
+        let Some(path) = &self.calibration else { return Ok((None, self.score.unwrap_or_default())) };
         let text = limited::read_text(path, limited::FILE_LIMIT)
             .map_err(|source| Error::Read { path: path.clone(), source })?;
         let wrong = |reason: String| Error::Calibration { path: path.clone(), reason };
         let calibration: Calibration = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        if let Some(score) = score.filter(|score| *score != calibration.score()) {
+        if let Some(score) = self.score.filter(|score| *score != calibration.score()) {
             return Err(wrong(format!("made for the score {}: expected {score}", calibration.score())));
         }
         calibration.check(engine, &form.reading(), self.error).map_err(|e| wrong(e.to_string()))?;
-        Ok(Some(Promise { calibration, error: self.error }))
+        let score = calibration.score();
+        Ok((Some(Promise { calibration, error: self.error }), score))
+    }
+}
+
+impl Promise {
+    /// The sets of values promised for an attribute, if the calibration covers it.
+    fn sets(&self, engine: &Engine, cases: &Cases, attribute: &str) -> Result<Option<AnswerSets>, inference::Error> {
+        let covers = self.calibration.covers(attribute);
+        covers.then(|| self.calibration.sets(engine, cases, attribute, self.error)).transpose()
     }
 }
 
@@ -304,8 +323,14 @@ pub enum Error {
     OtherMethod { option: &'static str, method: &'static str, expected: &'static str },
     #[error("--paper without a search for thresholds: expected --threshold auto")]
     PaperWithoutSearch,
+    #[error("--stream with {0}: expected a file of examples, --method chebyshev and a threshold")]
+    Stream(&'static str),
+    #[error("{}: changed while it was read again: expected the same examples each time", .0.display())]
+    Changed(PathBuf),
     #[error("--attribute is missing: expected one of {0}")]
     WhichAttribute(String),
+    #[error("--calibration and --score are for derived attributes: {0} is an input")]
+    GuaranteeOfInput(String),
     #[error("{file}:{line}: {reason}")]
     Line { file: String, line: usize, reason: Box<LineError> },
 }
@@ -318,7 +343,9 @@ impl Error {
             | Self::NoRecords
             | Self::OtherMethod { .. }
             | Self::PaperWithoutSearch
-            | Self::WhichAttribute(_) => 2,
+            | Self::WhichAttribute(_)
+            | Self::Stream(_)
+            | Self::GuaranteeOfInput(_) => 2,
             Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
             _ => 1,
         }

@@ -15,7 +15,7 @@ use crate::possibility::{Attribute, Transform, Value, degree_of, height};
 use crate::rules::{Source, list_names};
 
 /// How records are to be understood.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Form {
     /// How arrays of probabilities become possibilities.
     #[arg(long, default_value_t, value_parser = one_of::<Transform>())]
@@ -40,9 +40,10 @@ pub struct Form {
     met: RefCell<BTreeSet<String>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Missing {
     /// The record is wrong.
+    #[default]
     Error,
     /// Nothing is known of the input.
     Unknown,
@@ -390,54 +391,102 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Answers the records of a file as they come: several together, or each at once where input pauses.
-/// What came before a bad record is answered.
+/// The records of a file in tables: several together, or each at once where input pauses. What came
+/// before a bad record comes before its error.
+struct Tables<F> {
+    records: Records,
+    empty: F,
+    most: usize,
+    failed: Option<Error>,
+    ended: bool,
+}
+
+impl<'a, F: Fn() -> Table<'a>> Tables<F> {
+    fn open(path: &Path, empty: F) -> Result<Self, Error> {
+        let mut records = Records::open(path)?;
+        let most = if records.may_pause() { 1 } else { together(empty().engine) };
+        Ok(Self { records, empty, most, failed: None, ended: false })
+    }
+
+    /// Tables of so many records.
+    fn of(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    fn gather(&mut self, table: &mut Table<'a>) -> Result<(), Error> {
+        while table.len() < self.most {
+            let Some(record) = self.records.next()? else { break };
+            let line = record.line;
+            table.push(record).map_err(|reason| self.records.error(line, reason))?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a, F: Fn() -> Table<'a>> Iterator for Tables<F> {
+    type Item = Result<Table<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let mut table = (self.empty)();
+        if self.failed.is_none() {
+            self.failed = self.gather(&mut table).err();
+        }
+        if table.len() > 0 {
+            return Some(Ok(table));
+        }
+        self.ended = true;
+        self.failed.take().map(Err)
+    }
+}
+
+/// Answers the records of a file as they come.
 pub fn answer_each<'a>(
     path: &Path,
     empty: impl Fn() -> Table<'a>,
     mut answer: impl FnMut(Table<'a>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut records = Records::open(path)?;
-    let mut table = empty();
-    let form = table.form;
-    let chunk = if records.may_pause() { 1 } else { together(table.engine) };
-    let result = loop {
-        match records.next() {
-            Ok(Some(record)) => {
-                let line = record.line;
-                if let Err(reason) = table.push(record) {
-                    break Err(records.error(line, reason));
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-        if table.len() == chunk {
-            answer(std::mem::replace(&mut table, empty()))?;
-        }
-    };
-    answer(table)?;
-    form.note();
+    let result = Tables::open(path, &empty)?.try_for_each(|table| answer(table?));
+    empty().form.note();
     result
 }
 
 /// All cases of a file with their targets, and the line of each.
 pub fn read(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
-    read_into(Table::with_targets(engine, form), form, path)
+    read_into(|| Table::with_targets(engine, form), path)
 }
 
 /// All cases of a file with what was observed of them, and the line of each.
 pub fn read_observations(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
-    read_into(Table::with_observations(engine, form), form, path)
+    read_into(|| Table::with_observations(engine, form), path)
 }
 
-fn read_into(mut table: Table<'_>, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
-    let mut records = Records::open(path)?;
-    while let Some(record) = records.next()? {
-        let line = record.line;
-        table.push(record).map_err(|reason| records.error(line, reason))?;
-    }
-    form.note();
-    let (cases, _, lines) = table.finish()?;
+fn read_into<'a>(empty: impl Fn() -> Table<'a>, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
+    let mut tables = Tables::open(path, &empty)?.of(usize::MAX);
+    let (cases, _, lines) = tables.next().unwrap_or_else(|| Ok(empty()))?.finish()?;
+    tables.try_for_each(|table| table.map(drop))?;
+    empty().form.note();
     Ok((cases, lines))
+}
+
+/// The cases of a file with their targets, part by part; what is to be noted is that of the last
+/// reading.
+pub fn read_parts<'a>(
+    engine: &'a Engine,
+    form: &'a Form,
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<Cases, Error>> + use<'a>, Error> {
+    form.normalised.set(0);
+    let tables = Tables::open(path, move || Table::with_targets(engine, form))?.of(together(engine));
+    Ok(tables.map(|table| Ok(table?.finish()?.0)))
+}
+
+/// Reads the cases of a file, JSON lines or CSV, with their targets, as `pinesy learn` does.
+///
+/// # Errors
+/// What is wrong in the file, and in which line.
+pub fn read_cases(engine: &Engine, path: impl AsRef<Path>) -> Result<Cases, Error> {
+    Ok(read(engine, &Form::default(), path.as_ref())?.0)
 }

@@ -39,14 +39,13 @@ impl Explainer<'_> {
         let stage = self.derived(attribute)?;
         let activation = |(i, rule): (usize, &SetRule)| {
             let [inside, outside] = [Side::Inside, Side::Outside].map(|side| Level { rule: i, side });
-            let (lambda, rho) = (self.premise(stage, inside), self.premise(stage, outside));
             Activation {
                 attribute: attribute.to_owned(),
                 rule: rule.name().to_owned(),
-                lambda,
-                rho,
-                alpha: lambda.max(self.parameter(stage, inside)),
-                beta: rho.max(self.parameter(stage, outside)),
+                lambda: self.premise(stage, inside),
+                rho: self.premise(stage, outside),
+                alpha: self.contribution(stage, inside),
+                beta: self.contribution(stage, outside),
             }
         };
         Ok(Activations(self.rules(stage).iter().enumerate().map(activation).collect()))

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::inference::{Cases, Engine};
+use crate::inference::{Cases, Engine, Score};
 use crate::possibility::{Attribute, Value, decide, possibility_outside};
 use crate::program::{Level, Stage, Structure, Trace};
 use crate::rules::{SetRule, Source};
@@ -15,6 +15,7 @@ pub struct Explainer<'e> {
     pub(super) engine: &'e Engine,
     pub(super) trace: Trace,
     pub(super) limit: usize,
+    pub(super) score: Score,
 }
 
 /// What an example says about an input: what was read, and how possible anything else is.
@@ -38,13 +39,20 @@ impl<'e> Explainer<'e> {
     /// # Errors
     /// As [`Engine::infer`].
     pub fn new(engine: &'e Engine, case: &Cases) -> Result<Self, Error> {
-        Ok(Self { engine, trace: engine.trace(case)?, limit: Self::LIMIT })
+        Ok(Self { engine, trace: engine.trace(case)?, limit: Self::LIMIT, score: Score::Min })
     }
 
     /// Bounds the parts (values, rules and propositions) of an explanation. Default:
     /// [`Self::LIMIT`]. What is left out is counted where it is left out.
     pub fn with_limit(mut self, parts: usize) -> Self {
         self.limit = parts;
+        self
+    }
+
+    /// Also justifies what this score decides ([`Justification::ranking`](super::Justification)).
+    /// Default: [`Score::Min`], the possibility, which needs no more than that.
+    pub fn with_score(mut self, score: Score) -> Self {
+        self.score = score;
         self
     }
 

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contradiction, Error, Explainer, Explanation, Node, Origin, Reading, Subject};
+use super::{Contradiction, Error, Explainer, Explanation, Node, Origin, Ranking, Reading, Subject};
+use crate::inference::Score;
 use crate::possibility::{Undecided, Value, decide, height, necessity, undecided};
 use crate::rules::Source;
 
@@ -43,6 +44,10 @@ pub struct Justification {
     pub values: usize,
     /// If no value is fully possible: the rules that contradict each other.
     pub contradiction: Option<Contradiction>,
+    /// What the explainer's score decides, if that is not the possibility, by which everything
+    /// above is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<Ranking>,
 }
 
 /// Values that the same rules hold down.
@@ -121,6 +126,10 @@ impl Explainer<'_> {
             contradiction: match self.contradiction(self.name(attribute))? {
                 Some(why) => Some(Contradiction { sources: self.origins(&why)?, ..why }),
                 None => None,
+            },
+            ranking: match self.score {
+                Score::Min => None,
+                score => Some(self.rank(self.name(attribute), score)?),
             },
             decision,
         })

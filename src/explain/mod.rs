@@ -9,6 +9,7 @@
 //! - [`Explainer::justify`]: why this value is decided, or why none is: sentences.
 //! - [`Explainer::explain`]: why a value is as possible as it is, or no more: a tree.
 //! - [`Explainer::contradiction`]: why no value is possible: the rules that contradict each other.
+//! - [`Explainer::rank`]: what is decided when all rules have their say, not the strictest alone.
 //! - [`Explainer::changes`]: which single degree would have to change, and by how much.
 //! - [`Explainer::activations`]: which rules fired, as a table; [`rules_report`]: over a data set.
 //! - [`Evidence`]: why a value must not be, given what was observed.
@@ -50,6 +51,7 @@ mod lint;
 mod overview;
 #[cfg(feature = "pages")]
 mod page;
+mod ranking;
 mod report;
 mod text;
 mod tree;
@@ -66,6 +68,7 @@ pub use lint::{Warning, WarningKind, lint};
 pub use overview::Overview;
 #[cfg(feature = "pages")]
 pub use page::{Page, Pictures, Question};
+pub use ranking::{Objection, Ranking};
 pub use report::{RuleUse, RulesReport, rules_report};
 pub use tree::{DecidingProposition, DecidingRule, Explanation, Node, Origin, Subject};
 

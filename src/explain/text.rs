@@ -3,9 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Allowed, Change, Contradiction, DecidingRule, Explanation, Justification, Leaf, Node, Origin, Reading, Subject,
-    Symbol,
+    Allowed, Change, Contradiction, DecidingRule, Explanation, Justification, Leaf, Node, Objection, Origin, Ranking,
+    Reading, Subject, Symbol,
 };
+use crate::inference::Score;
 use crate::possibility::{Undecided, Value};
 
 /// Writes with colours in the alternate form, plainly otherwise.
@@ -268,6 +269,53 @@ impl Justification {
 
 impl Display for Justification {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.by_possibility(f)?;
+        match &self.ranking {
+            Some(ranking) if f.alternate() => write!(f, "\n  {ranking:#}"),
+            Some(ranking) => write!(f, "\n  {ranking}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A sentence.
+impl Display for Ranking {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let p = Palette::of(f);
+        let by = match self.score {
+            Score::Min => "by possibility (min)".to_owned(),
+            score => format!("by the score {score}"),
+        };
+        let decided = p.value(listed(names(&self.decision, 0), "and"));
+        match self.decision.len() {
+            1 => write!(f, "Decided {by}: {decided}, {}", objections(&p, &self.against))?,
+            _ => write!(f, "Not decided {by}: {decided} tie, {}", objections(&p, &self.against))?,
+        }
+        if !self.next.is_empty() {
+            let next = p.value(listed(names(&self.next, 0), "and"));
+            write!(f, "; next {next}, {}", objections(&p, &self.against_next))?;
+        }
+        f.write_str(".")
+    }
+}
+
+/// The rules against a value.
+fn objections(p: &Palette, against: &[Objection]) -> String {
+    const SHOWN: usize = 4;
+    let shown = |objection: &Objection| format!("{} ({})", p.rule(&objection.rule), p.degree(objection.degree));
+    let mut rules: Vec<String> = against.iter().take(SHOWN).map(shown).collect();
+    if against.len() > SHOWN {
+        rules.push(format!("{} more", against.len() - SHOWN));
+    }
+    if rules.is_empty() {
+        "which no rule is against".to_owned()
+    } else {
+        format!("against it {}", listed(rules, "and"))
+    }
+}
+
+impl Justification {
+    fn by_possibility(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let p = Palette::of(f);
         f.write_str(&self.headline(&p))?;
         for (i, reading) in self.readings.iter().take(READINGS).enumerate() {

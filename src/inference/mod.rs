@@ -38,6 +38,7 @@ pub use engine::Engine;
 pub use input::Input;
 pub use parameters::{Parameters, RuleSetParameters};
 pub use relation::Relation;
+pub(crate) use score::compare;
 pub use score::{Score, Scores};
 pub use target::Target;
 

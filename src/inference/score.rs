@@ -96,8 +96,25 @@ impl Scores {
     }
 }
 
+impl Score {
+    /// Appends the numbers that the contributions to a value make up.
+    pub(crate) fn extend(self, numbers: &mut Vec<f64>, contributions: impl Iterator<Item = f64>) {
+        let start = numbers.len();
+        match self {
+            Self::Min => return numbers.push(contributions.fold(1.0, f64::min)),
+            Self::Leximin | Self::Product => numbers.extend(contributions),
+        }
+        // The product, too, in one order, so that what is equally supported ties exactly.
+        numbers[start..].sort_unstable_by(f64::total_cmp);
+        if self == Self::Product {
+            let product = numbers.drain(start..).product();
+            numbers.push(product);
+        }
+    }
+}
+
 /// Which of two scores is the greater.
-pub(super) fn compare(a: &[f64], b: &[f64]) -> Ordering {
+pub(crate) fn compare(a: &[f64], b: &[f64]) -> Ordering {
     let numbers = a.iter().zip(b).map(|(a, b)| a.total_cmp(b));
     numbers.chain([a.len().cmp(&b.len())]).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
@@ -162,31 +179,15 @@ struct Scorer<'a> {
 }
 
 impl Visitor<Wide> for Scorer<'_> {
-    fn atoms(&mut self, stage: usize, levels: &[Wide], atoms: &Atoms<'_, Wide>) {
+    fn atoms(&mut self, stage: usize, levels: &[Wide], _: &Atoms<'_, Wide>) {
         if stage != self.stage {
             return;
         }
         let structure = self.structure;
-        let mut factors = Vec::new();
-        for lane in 0..self.lanes {
-            for (atom, degrees) in atoms.iter().enumerate() {
-                let contributions = structure.levels(atom).map(|level| f64::from(levels[level.index()][lane]));
-                match self.score {
-                    Score::Min => self.numbers.push(f64::from(degrees[lane])),
-                    Score::Product => {
-                        // In one order, so that what is equally supported ties exactly.
-                        factors.clear();
-                        factors.extend(contributions);
-                        factors.sort_unstable_by(f64::total_cmp);
-                        self.numbers.push(factors.iter().product());
-                    }
-                    Score::Leximin => {
-                        let start = self.numbers.len();
-                        self.numbers.extend(contributions);
-                        self.numbers[start..].sort_unstable_by(f64::total_cmp);
-                    }
-                }
-            }
+        let atoms = structure.partition.len();
+        for (lane, atom) in (0..self.lanes).flat_map(|lane| (0..atoms).map(move |atom| (lane, atom))) {
+            let contributions = structure.levels(atom).map(|level| f64::from(levels[level.index()][lane]));
+            self.score.extend(&mut self.numbers, contributions);
         }
     }
 }

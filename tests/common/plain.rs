@@ -1,7 +1,7 @@
 //! Random rule bases in a form so plain that the formulas can be evaluated on them directly.
 
 use ndarray::Array2;
-use pinesy::inference::{Cases, Engine, Parameters, RuleSetParameters};
+use pinesy::inference::{Cases, CasesBuilder, Engine, Parameters, RuleSetParameters};
 use pinesy::possibility::{Attribute, Domain};
 use pinesy::rules::{Condition, Rule, RuleBase};
 use proptest::prelude::*;
@@ -106,9 +106,14 @@ impl Plain {
     /// The cases an engine takes: an attribute that the rules happen not to read is no input. One is
     /// read at least, by the rules on "mid".
     pub fn cases(&self, engine: &Engine, rows: &[[Vec<f32>; 2]]) -> Cases {
+        self.inputs(engine, rows).build().unwrap()
+    }
+
+    /// The same, to which targets can be added.
+    pub fn inputs(&self, engine: &Engine, rows: &[[Vec<f32>; 2]]) -> CasesBuilder {
         let read = |name: &&str| engine.base().inputs().any(|a| a.name() == *name);
         let inputs = NAMES[..2].iter().enumerate().filter(|(_, name)| read(name));
         let column = |i: usize| Array2::from_shape_fn((rows.len(), self.sizes[i]), |(row, v)| rows[row][i][v]);
-        inputs.fold(engine.cases(), |cases, (i, name)| cases.possibilities(name, &column(i))).build().unwrap()
+        inputs.fold(engine.cases(), |cases, (i, name)| cases.possibilities(name, &column(i)))
     }
 }
