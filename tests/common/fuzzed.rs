@@ -13,11 +13,8 @@ use pinesy::learning::{Error, LearningConfig, learn, learn_streamed};
 use pinesy::possibility::{Value, decide};
 use pinesy::relation::Composition;
 use pinesy::rules::{Limit, Limits, RuleBase};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use super::plain::{NAMES, Plain, degree, plain};
+use super::plain::{NAMES, Plain, PlainRule};
 
 /// A fuzz target.
 pub type Check = fn(&[u8]);
@@ -190,22 +187,67 @@ pub fn visudo(bytes: &[u8]) {
 
 type Row = [Vec<f32>; 2];
 
-/// A rule base of two rule sets, cases with targets of its last attribute, and where to cut these.
-fn problem() -> impl Strategy<Value = (Plain, Vec<(Row, Vec<f32>)>, usize)> {
-    plain().prop_flat_map(|plain| {
-        let degrees = |size| prop::collection::vec(degree(), size);
-        let row = (degrees(plain.sizes[0]), degrees(plain.sizes[1])).prop_map(|(a, b)| [a, b]);
-        (Just(plain.clone()), prop::collection::vec((row, degrees(plain.sizes[3])), 1..20), 0..20usize)
-    })
+/// Choices made by bytes; those that are spent choose 0.
+struct Choices<'a>(std::slice::Iter<'a, u8>);
+
+impl Choices<'_> {
+    fn byte(&mut self) -> u8 {
+        self.0.next().copied().unwrap_or(0)
+    }
+
+    fn below(&mut self, most: usize) -> usize {
+        usize::from(self.byte()) % most
+    }
+
+    /// Often 0, 1 or a quarter, so that degrees tie.
+    fn degree(&mut self) -> f32 {
+        match self.byte() {
+            byte @ ..192 => f32::from(byte % 5) / 4.0,
+            _ => f32::from(self.byte()) / 255.0,
+        }
+    }
+
+    fn degrees(&mut self, size: usize) -> Vec<f32> {
+        (0..size).map(|_| self.degree()).collect()
+    }
+
+    /// Some of the values, at least one.
+    fn members(&mut self, size: usize) -> Vec<bool> {
+        let (first, others) = (self.below(size), self.byte());
+        (0..size).map(|value| value == first || others >> value & 1 == 1).collect()
+    }
+
+    fn rules(&mut self, sizes: [usize; 4], conclusion: usize) -> Vec<PlainRule> {
+        let count = 1 + self.below(4);
+        let rule = |_| PlainRule {
+            premise: (0..1 + self.below(2))
+                .map(|_| {
+                    let attribute = self.below(conclusion);
+                    (attribute, self.members(sizes[attribute]))
+                })
+                .collect(),
+            members: self.members(sizes[conclusion]),
+            s: self.degree(),
+            r: self.degree(),
+        };
+        (0..count).map(rule).collect()
+    }
+
+    fn plain(&mut self) -> Plain {
+        let sizes = [(); 4].map(|()| 2 + self.below(4));
+        Plain { sizes, rules: [self.rules(sizes, 2), self.rules(sizes, 3)] }
+    }
 }
 
 /// Bytes become a small rule base and cases: every way to infer gives what the formulas do, learning
 /// in parts gives what learning at once does, and the changes foretold alter the decision.
 pub fn differential(bytes: &[u8]) {
-    let random = TestRng::from_seed(RngAlgorithm::PassThrough, bytes);
-    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), random);
-    let Ok(problem) = problem().new_tree(&mut runner) else { return };
-    let (plain, rows, cut) = problem.current();
+    let mut choices = Choices(bytes.iter());
+    let plain = choices.plain();
+    let [a, b, _, end] = plain.sizes;
+    let rows: Vec<(Row, Vec<f32>)> =
+        (0..1 + choices.below(20)).map(|_| ([choices.degrees(a), choices.degrees(b)], choices.degrees(end))).collect();
+    let cut = choices.below(20);
     let engine = plain.engine();
     let cases = plain.cases(&engine, &rows.iter().map(|row| row.0.clone()).collect::<Vec<Row>>());
     let inferred = engine.infer_batch(&cases, &NAMES[2..]).unwrap();
