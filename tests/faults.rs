@@ -1,0 +1,240 @@
+//! The command where the machine fails it: killed, disks full, folders closed, memory short, files
+//! that change.
+#![cfg(all(feature = "cli", target_os = "linux"))]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+const PINESY: &str = env!("CARGO_BIN_EXE_pinesy");
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rulesets/triage.toml");
+
+/// So many patients of whom all is known, as JSON lines.
+fn patients(count: usize) -> String {
+    let mut text = String::new();
+    for i in 0..count {
+        let (infection, urgency) = [("unlikely", "wait"), ("suspected", "soon"), ("severe", "now")][i % 3];
+        let (temperature, pulse, age) = (35.0 + (i % 50) as f32 / 10.0, 50 + i % 100, i % 90);
+        let confused = if i % 7 == 0 { "yes" } else { "no" };
+        writeln!(
+            text,
+            r#"{{"temperature":{temperature},"pulse":{pulse},"age":{age},"confused":"{confused}","infection":"{infection}","urgency":"{urgency}"}}"#
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// A folder to work in, with some patients.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new(count: usize) -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        std::fs::write(desk.path("patients.jsonl"), patients(count)).unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// The command with these arguments, RULES for the rule file.
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(PINESY);
+        let arguments = arguments.split(' ').map(|argument| if argument == "RULES" { RULES } else { argument });
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The same by way of a shell that does something first.
+    fn run_after(&self, first: &str, arguments: &str) -> Output {
+        let line = format!("{first}; exec {PINESY} {}", arguments.replace("RULES", RULES));
+        Command::new("sh").args(["-c", &line]).current_dir(self.0.path()).stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+#[track_caller]
+fn failed(output: &Output, code: i32, expected: &str) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(error.contains(expected) && !error.contains("panicked"), "{error}");
+}
+
+/// What writes files, and which.
+const WRITERS: [(&str, &[&str]); 4] = [
+    ("learn RULES --out out patients.jsonl", &["out"]),
+    ("learn RULES --method calibrated --broken broken --out out patients.jsonl", &["out", "broken"]),
+    ("calibrate RULES --out out patients.jsonl", &["out"]),
+    ("explain RULES --attribute urgency --format html --page-limit 20 --out out patients.jsonl", &["out"]),
+];
+
+/// Whenever it is killed, every file is the old one or the new one.
+#[test]
+fn killed_at_any_moment_it_leaves_whole_files() {
+    for (arguments, files) in WRITERS {
+        let desk = Desk::new(300);
+        assert!(desk.run(arguments).status.success(), "{arguments}");
+        let new: Vec<String> = files.iter().map(|file| desk.read(file)).collect();
+        let (mut old, mut finished) = (0, 0);
+        for delay in (0..).map(|i| Duration::from_micros(700 * i)).take(60) {
+            files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
+            let mut child = desk.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(delay);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            for (file, new) in files.iter().zip(&new) {
+                let content = desk.read(file);
+                assert!(content == "before" || content == *new, "{arguments}, {delay:?}: {file} is\n{content}");
+                old += usize::from(content == "before");
+                finished += usize::from(content == *new);
+            }
+        }
+        assert!(old > 0, "{arguments}: {finished} times all was done");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_leaves_the_old_file() {
+    let desk = Desk::new(300);
+    for (arguments, files) in WRITERS {
+        files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
+        // Files may not grow beyond 512 bytes, and who tries is told by an error, not killed.
+        let output = desk.run_after("trap '' XFSZ; ulimit -f 1", arguments);
+        if desk.read("out") == "before" {
+            failed(&output, 1, "File too large");
+        }
+        for file in files {
+            let content = desk.read(file);
+            assert!(content == "before" || (content.len() <= 512 && content.ends_with('\n')), "{arguments}: {content}");
+        }
+        assert!(desk.names().iter().all(|name| !name.starts_with('.')), "{:?}", desk.names());
+    }
+    for arguments in ["infer RULES patients.jsonl", "explain RULES patients.jsonl", "ask RULES patients.jsonl"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = desk.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        failed(&output, 1, "No space left");
+    }
+    failed(&desk.run("learn RULES --out /dev/full patients.jsonl"), 1, "/dev/full: cannot be written: No space left");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named_before_the_work() {
+    let desk = Desk::new(3);
+    // Nobody, not even root, makes a file there.
+    for arguments in [
+        "learn RULES --out /proc/none.json patients.jsonl",
+        "calibrate RULES --out /proc/none.json patients.jsonl",
+        "explain RULES --out /proc/none.html --format html patients.jsonl",
+        "learn RULES --out ok.json --report /proc/none.json patients.jsonl",
+    ] {
+        failed(&desk.run(arguments), 1, "/proc/none.");
+    }
+    assert_eq!(desk.names(), ["patients.jsonl"]);
+    // A folder, what the system will not read, what is not there.
+    for file in [".", "/proc/self/mem", "none.jsonl"] {
+        for command in ["infer", "abduce", "ask", "explain", "rules-report"] {
+            failed(&desk.run(&format!("{command} RULES {file}")), 1, file);
+        }
+        failed(&desk.run(&format!("infer RULES --params {file} patients.jsonl")), 1, file);
+        failed(&desk.run(&format!("check {file}")), 1, file);
+        failed(&desk.run(&format!("solve {file}")), 1, file);
+    }
+}
+
+/// Runs a command to its end and gives the most memory it was seen to take, in MB.
+fn peak(mut command: Command) -> usize {
+    let mut child = command.env("RAYON_NUM_THREADS", "2").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(peak);
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            return peak / 1024;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_is_long_passes_through_little_memory() {
+    let desk = Desk::new(300_000);
+    let answering = peak(desk.command("infer RULES patients.jsonl"));
+    let streaming = peak(desk.command("learn RULES --stream --out streamed.json patients.jsonl"));
+    let whole = peak(desk.command("learn RULES --out whole.json patients.jsonl"));
+    assert!(answering < 60 && streaming < 60 && whole > 80, "{answering}, {streaming} and {whole} MB");
+    assert_eq!(desk.read("streamed.json"), desk.read("whole.json"));
+}
+
+#[test]
+fn a_streamed_file_teaches_the_same() {
+    let desk = Desk::new(10_000);
+    for more in ["", " --threshold 0.6", " --only infection", " --tolerance 0.01"] {
+        for (stream, out) in [("", "whole.json"), (" --stream", "streamed.json")] {
+            let output = desk.run(&format!("learn RULES{more}{stream} --out {out} patients.jsonl"));
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(desk.read("streamed.json"), desk.read("whole.json"), "{more}");
+    }
+    for more in ["--conflicts c.jsonl", "--method calibrated", "--threshold auto --validation patients.jsonl"] {
+        let output = desk.run(&format!("learn RULES --stream {more} --out out patients.jsonl"));
+        failed(&output, 2, "--stream with");
+    }
+    failed(&desk.run("learn RULES --stream --out out -"), 2, "--stream with standard input");
+    std::fs::write(desk.path("bad.jsonl"), patients(5_000) + "{\"temperature\":\"hot\"}\n").unwrap();
+    failed(&desk.run("learn RULES --stream --out out bad.jsonl"), 1, "bad.jsonl:5001: temperature");
+    assert!(!desk.path("out").exists());
+}
+
+#[test]
+fn a_file_that_changes_between_readings_teaches_nothing() {
+    let desk = Desk::new(20_000);
+    let mut child = desk
+        .command("learn RULES --stream --out out patients.jsonl")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(desk.path("patients.jsonl")).unwrap();
+    while child.try_wait().unwrap().is_none() {
+        file.write_all(patients(1).as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    failed(&child.wait_with_output().unwrap(), 1, "changed while it was read again");
+    assert!(!desk.path("out").exists());
+}
+
+#[test]
+fn new_files_are_as_readable_as_others() {
+    let desk = Desk::new(3);
+    for (mask, expected) in [("077", 0o600), ("022", 0o644)] {
+        let _ = std::fs::remove_file(desk.path("out"));
+        assert!(desk.run_after(&format!("umask {mask}"), WRITERS[0].0).status.success());
+        assert_eq!(mode(&desk.path("out")), expected);
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
