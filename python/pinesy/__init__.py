@@ -32,6 +32,7 @@ from collections.abc import Mapping as _Mapping
 
 from . import relation
 from ._pinesy import (
+    CalibratedRuleSets,
     Calibration,
     Cases,
     Engine,
@@ -51,6 +52,7 @@ from .training import conclusion_targets
 _Mapping.register(Parameters)
 
 __all__ = [
+    "CalibratedRuleSets",
     "Calibration",
     "Cases",
     "Engine",

@@ -1,7 +1,7 @@
 //! The engine: rules with parameters, run forward.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use numpy::IntoPyArray;
 use pinesy::inference::{self, Backward, BatchInference};
@@ -179,6 +179,13 @@ impl Engine {
     ) -> Result<Cases, Fault> {
         let beside = Beside { targets, observed, ..Beside::transformed(transform) };
         Ok(Cases { table: table(self.inner.base(), cases, &beside)? })
+    }
+
+    /// Cases with their targets from a file of records, JSON lines or CSV, plain or gzip, as the
+    /// command ``pinesy learn`` reads them.
+    fn read_cases(&self, py: Python<'_>, path: PathBuf) -> Result<Cases, Fault> {
+        let table = pool::run(py, || pinesy::command::read_cases(&self.inner, path))??;
+        Ok(Cases { table: Arc::new(table) })
     }
 
     /// How possible each value of some derived attributes is, in every case.

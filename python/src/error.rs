@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pinesy::rules::ErrorKind;
-use pinesy::{explain, inference, learning, possibility, relation, rules};
+use pinesy::{command, explain, inference, learning, possibility, relation, rules};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -47,6 +47,9 @@ pub enum Fault {
     Relation(#[from] relation::Error),
     #[error(transparent)]
     Possibility(#[from] possibility::Error),
+    /// What is wrong in a file of records.
+    #[error(transparent)]
+    Records(#[from] command::Error),
     /// What Python itself says: passed on as it is.
     #[error(transparent)]
     Python(#[from] PyErr),
@@ -81,7 +84,7 @@ impl Fault {
                 Some((&location.file, source))
             }
             Self::Inference(inference::Error::Io { path, source }) => Some((path, source)),
-            Self::Io { path, source } => Some((path, source)),
+            Self::Io { path, source } | Self::Records(command::Error::Read { path, source }) => Some((path, source)),
             _ => None,
         }
     }
@@ -93,6 +96,9 @@ impl Fault {
             | Self::Learning(learning::Error::Inference(error))
             | Self::Explain(explain::Error::Inference(error)) => Place::of_inference(error),
             Self::Json { path, source } => Place::of_json(path, source),
+            Self::Records(command::Error::Line { file, line, .. }) => {
+                Place { file: Some(file.clone()), line: Some(*line), ..Place::default() }
+            }
             Self::Row { row, .. }
             | Self::Possibility(possibility::Error::Row { row, .. })
             | Self::Relation(relation::Error::MatrixDegree { row, .. } | relation::Error::VectorDegree { row, .. }) => {

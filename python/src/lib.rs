@@ -38,7 +38,7 @@ mod _pinesy {
     #[pymodule_export]
     use crate::parameters::Parameters;
     #[pymodule_export]
-    use crate::partial::PartialRuleSets;
+    use crate::partial::{CalibratedRuleSets, PartialRuleSets};
     #[pymodule_export]
     use crate::relation::{OppositeSolutions, PartialSystem, System, max_min, min_max};
     #[pymodule_export]

@@ -1,9 +1,13 @@
 //! Learning from shards: small states that merge, wherever they were gathered.
 
 use numpy::PyArray1;
-use pinesy::learning::PartialRuleSets as State;
+use pinesy::inference::RuleSetParameters;
+use pinesy::learning::{CalibratedRuleSets as Calibrated, PartialRuleSets as State};
+use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::arrays::vector;
 use crate::cases::{Beside, table};
@@ -87,14 +91,7 @@ impl PartialRuleSets {
         let (py, engine) = (engine.py(), &engine.get().inner);
         let shard = table(engine.base(), shard, &Beside::default())?;
         let found = pool::run(py, || self.state.solutions(engine, &shard, &distances))??;
-        let dict = PyDict::new(py);
-        for (name, of_set) in self.state.attributes().zip(found) {
-            let pair = PyDict::new(py);
-            pair.set_item("s", vector(py, of_set.s))?;
-            pair.set_item("r", vector(py, of_set.r))?;
-            dict.set_item(name, pair)?;
-        }
-        Ok(dict)
+        Ok(by_attribute(py, self.state.attributes(), found)?)
     }
 
     fn __repr__(&self) -> String {
@@ -103,12 +100,107 @@ impl PartialRuleSets {
 
     #[classmethod]
     fn _parse(_cls: &Bound<'_, PyType>, text: &str) -> Result<Self, Fault> {
-        let wrong = |source| Fault::Json { path: "partial state".into(), source };
-        Ok(Self { state: serde_json::from_str(text).map_err(wrong)? })
+        Ok(Self { state: parsed(text)? })
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let text = serde_json::to_string(&slf.get().state).expect("plain data");
-        Ok((slf.get_type().getattr("_parse")?, (text,).into_pyobject(slf.py())?))
+        reduced(slf, &slf.get().state)
     }
+}
+
+/// What rules on some attributes have counted in some of the cases, for calibrated parameters.
+///
+/// One round over the shards is enough for the rule sets of one depth: :meth:`gather` each,
+/// :meth:`merge` all, then :meth:`parameters` are those of :meth:`Engine.calibrated`, bit for bit.
+#[pyclass(frozen, eq, module = "pinesy")]
+#[derive(PartialEq)]
+pub struct CalibratedRuleSets {
+    state: Calibrated,
+}
+
+#[pymethods]
+impl CalibratedRuleSets {
+    /// Gathers one shard, a table made by :meth:`Engine.cases`, for the rules on some attributes.
+    #[classmethod]
+    fn gather(
+        cls: &Bound<'_, PyType>,
+        engine: &Bound<'_, Engine>,
+        attributes: Vec<String>,
+        shard: &Bound<'_, PyAny>,
+    ) -> Result<Self, Fault> {
+        let engine = &engine.get().inner;
+        let shard = table(engine.base(), shard, &Beside::default())?;
+        let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
+        Ok(Self { state: pool::run(cls.py(), || Calibrated::gather(engine, &attributes, &shard))?? })
+    }
+
+    /// All that both have gathered.
+    fn merge(&self, other: &Bound<'_, Self>) -> Result<Self, Fault> {
+        let mut state = self.state.clone();
+        state.merge(&other.get().state)?;
+        Ok(Self { state })
+    }
+
+    /// The attributes concluded on.
+    #[getter]
+    fn attributes(&self) -> Vec<&str> {
+        self.state.attributes().collect()
+    }
+
+    /// By attribute, s and r; the engine's where no case had a true value.
+    ///
+    /// one_way: s = 1, so that rules say nothing where their premises fail.
+    #[pyo3(signature = (engine, *, one_way, keep_fixed=false))]
+    fn parameters<'py>(
+        &self,
+        engine: &Bound<'py, Engine>,
+        one_way: bool,
+        keep_fixed: bool,
+    ) -> Result<Bound<'py, PyDict>, Fault> {
+        let found = self.state.parameters(&engine.get().inner, one_way, keep_fixed)?;
+        Ok(by_attribute(engine.py(), self.state.attributes(), found)?)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<pinesy.CalibratedRuleSets on {}>", self.attributes().join(", "))
+    }
+
+    #[classmethod]
+    fn _parse(_cls: &Bound<'_, PyType>, text: &str) -> Result<Self, Fault> {
+        Ok(Self { state: parsed(text)? })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        reduced(slf, &slf.get().state)
+    }
+}
+
+/// {"s": …, "r": …} by attribute.
+fn by_attribute<'a, 'py>(
+    py: Python<'py>,
+    attributes: impl Iterator<Item = &'a str>,
+    found: Vec<RuleSetParameters>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, of_set) in attributes.zip(found) {
+        let pair = PyDict::new(py);
+        pair.set_item("s", vector(py, of_set.s))?;
+        pair.set_item("r", vector(py, of_set.r))?;
+        dict.set_item(name, pair)?;
+    }
+    Ok(dict)
+}
+
+/// A state from the text it was pickled as.
+fn parsed<S: DeserializeOwned>(text: &str) -> Result<S, Fault> {
+    serde_json::from_str(text).map_err(|source| Fault::Json { path: "partial state".into(), source })
+}
+
+/// How a state pickles: as the text that its type's `_parse` reads.
+fn reduced<'py, T: PyTypeInfo>(
+    object: &Bound<'py, T>,
+    state: &impl Serialize,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    let text = serde_json::to_string(state).expect("plain data");
+    Ok((object.as_any().get_type().getattr("_parse")?, (text,).into_pyobject(object.py())?))
 }

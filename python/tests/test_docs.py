@@ -6,11 +6,11 @@ import inspect
 import pytest
 
 import pinesy
-from pinesy import relation, training
+from pinesy import distributed, relation, training
 
 
 def documented():
-    for module in (pinesy, relation, training):
+    for module in (pinesy, distributed, relation, training):
         yield pytest.param(module, id=module.__name__)
         for name in getattr(module, "__all__", ["conclusion_targets"]):
             thing = getattr(module, name)
