@@ -608,8 +608,8 @@ mod command {
         let explain = "explain RULES --params p.json --changes 0 --calibration c.json --error 0.1";
         let (code, text, error) = desk.run(&format!("{explain} new.csv"));
         assert_eq!(code, Some(0), "{error}");
-        assert_eq!(text.matches("Decided by the score product: ").count(), 149);
-        assert_eq!(text.matches("with a probability of at least 0.9, class in {").count(), 149);
+        assert_eq!(text.matches(" is decided by the score product, ").count(), 149);
+        assert_eq!(text.matches("} with a probability of at least 0.9.").count(), 149);
         let (_, json, _) = desk.run(&format!("{explain} --format json new.csv"));
         for (told, inferred) in json.lines().zip(out.lines()) {
             let [told, inferred] = [told, inferred].map(|line| serde_json::from_str::<Json>(line).unwrap());
@@ -619,7 +619,13 @@ mod command {
             assert_eq!(ranking["decision"][0], inferred["class"]["decision"]);
         }
         let (_, page, _) = desk.run(&format!("{explain} --format html new.csv"));
-        assert!(page.contains("class in {") && page.contains("Decided by the score product: "));
+        assert!(page.contains("class in {") && page.contains(" is decided by the score product, "));
+        for part in ["--attribute class --value benign", "--format dot"] {
+            let (code, _, error) = desk.run(&format!("explain RULES --score product {part} new.csv"));
+            assert!(code == Some(2) && error.contains("expected neither --value nor --format dot"), "{error}");
+        }
+        let (_, text, _) = desk.run("explain RULES --params p.json --score product new.csv");
+        assert!(!text.contains("It would change"), "{text}");
         let (code, _, error) = desk.run("explain RULES --attribute cell_size --score product new.csv");
         assert!(code == Some(2) && error.contains("for derived attributes: cell_size is an input"), "{error}");
 

@@ -327,10 +327,9 @@ fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
                 rows.push(row);
             }
         }
-        if let Some(error) = options.abstain {
-            test.abstain(options, &engines, error, &mut rows, out)?;
-        }
+        let abstained = options.abstain.map(|error| test.abstain(options, &engines, error, &mut rows, out));
         write_files(options, &provenance, &rows)?;
+        abstained.transpose()?;
         if shown.is_none() {
             shown = Some(test.possibilities(options.transforms()[0])?);
         }

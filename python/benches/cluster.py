@@ -72,15 +72,15 @@ def overhead(engine, cases):
 
 
 def measure(engine, expected, name, shards, run, start_up):
-    first, learned = seconds(lambda: distributed.learn(engine, shards, load, map=run, keep=True))
-    kept, again = seconds(lambda: distributed.learn(engine, shards, load, map=run, keep=True))
+    first, learned = seconds(lambda: distributed.learn(engine, shards, load, map=run, keep=name))
+    kept, again = seconds(lambda: distributed.learn(engine, shards, load, map=run, keep=name))
     assert learned.fingerprint == again.fingerprint == expected
     used = max(dict(run(worker_memory, range(12))).values())
     with tempfile.TemporaryDirectory() as folder:
         fatal = [(seed, cases, folder) for seed, cases, _ in shards]
         killed = "-"
         if name != "processes":
-            killed, learned = seconds(lambda: distributed.learn(engine, fatal, load, map=run, keep=True))
+            killed, learned = seconds(lambda: distributed.learn(engine, fatal, load, map=run, keep=name))
             assert learned.fingerprint == expected and (Path(folder) / "killed").exists()
             killed = f"{killed:.2f} s"
     row(name, f"{start_up:.1f} s", f"{first:.2f} s", f"{kept:.2f} s", killed, f"{used} MB")

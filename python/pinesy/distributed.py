@@ -31,7 +31,9 @@ order the shards come in.
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from typing import Any, Literal, TypeVar
@@ -43,7 +45,6 @@ from ._pinesy import CalibratedRuleSets, Cases, Engine, Error, PartialRuleSets
 
 __all__ = ["calibrated", "dask_map", "infer", "learn", "load_file", "ray_map", "search_thresholds"]
 
-Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 Load = Callable[[Engine, Any], Cases]
 Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
@@ -51,17 +52,26 @@ Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 _log = logging.getLogger(__name__)
 
 
-def load_file(engine: Engine, path: str | pathlib.Path) -> Cases:
+def load_file(
+    engine: Engine,
+    path: str | pathlib.Path,
+    *,
+    transform: Literal["antipignistic", "minimum-specificity"] | None = None,
+    missing: Literal["error", "unknown"] = "error",
+) -> Cases:
     """The cases of a file with their targets: ``.npz``, ``.parquet``, or records (JSON lines, CSV).
 
     In a ``.npz`` file every array is a column, of a frame in Parquet (read by pyarrow) every column;
-    those of derived attributes are targets, others that the rules do not know are passed over.
-    Records are read as the command ``pinesy learn`` reads them.
+    those of derived attributes are targets, others that the rules do not know are passed over (in
+    records they are an error). Records are read as the command ``pinesy learn`` reads them. Arrays are possibilities
+    unless there is a transformation, and missing says what an input is that a record does not
+    mention: ``partial(load_file, transform="antipignistic", missing="unknown")``.
     """
     path = pathlib.Path(path)
-    if path.suffix not in (".npz", ".parquet"):
-        return engine.read_cases(path)
-    if path.suffix == ".npz":
+    kind = path.suffix.lower()
+    if kind not in (".npz", ".parquet"):
+        return engine.read_cases(path, transform=transform, missing=missing)
+    if kind == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             columns = dict(arrays)
     else:
@@ -73,6 +83,7 @@ def load_file(engine: Engine, path: str | pathlib.Path) -> Cases:
     return engine.cases(
         {name: column for name, column in columns.items() if name in rules.inputs},
         {name: column for name, column in columns.items() if name in rules.derived},
+        transform=transform,
     )
 
 
@@ -82,10 +93,11 @@ def learn(
     load: Load = load_file,
     *,
     map: Map = map,
-    keep: bool = False,
+    keep: bool | str = False,
     observe: Callable[[str], None] | None = None,
     threshold: float | None = None,
-    **config: Any,
+    tolerance: float = 0.0,
+    keep_fixed: bool = False,
 ) -> Engine:
     """Learns as :meth:`pinesy.Engine.learn` does, bit for bit, from cases in shards.
 
@@ -93,14 +105,21 @@ def learn(
     load: a function (importable by the workers) of (engine, shard) that gives the shard's cases,
         made by :meth:`pinesy.Engine.cases` with their targets.
     map: runs a function on every shard.
-    keep: workers keep what they have loaded (shards must be hashable), instead of loading it anew
-        in every round.
-    observe: told of each round. config: ``tolerance``, ``keep_fixed``.
+    keep: True: workers keep what they have loaded from round to round, instead of loading it anew.
+        A text: under this name for later calls, too, until another name is given; shards are then
+        taken to be what they were. Shards must be hashable.
+    observe: told of each round.
 
     Rules on all attributes of one depth are learned together, in three rounds.
     """
     rounds = _Rounds(shards, load, map, keep, observe)
-    return _learn(engine, rounds, lambda _: threshold, config)
+    config = {"tolerance": tolerance, "keep_fixed": keep_fixed}
+    learned, unlearned = _learn(engine, rounds, lambda _: threshold, config)
+    if threshold is None:
+        _check_taught(engine, unlearned)
+    elif unlearned:
+        _log.warning("the threshold keeps no example of %s: parameters as before", ", ".join(unlearned))
+    return learned
 
 
 def search_thresholds(
@@ -110,11 +129,12 @@ def search_thresholds(
     load: Load = load_file,
     *,
     map: Map = map,
-    keep: bool = True,
+    keep: bool | str = False,
     observe: Callable[[str], None] | None = None,
     low_data: bool = False,
     patience: int = 1,
-    **config: Any,
+    tolerance: float = 0.0,
+    keep_fixed: bool = False,
 ) -> tuple[Engine, dict[str, float]]:
     """Searches thresholds as :meth:`pinesy.Engine.search_thresholds` does, with the same outcome.
 
@@ -124,6 +144,7 @@ def search_thresholds(
     if patience < 1:
         raise Error("patience: expected at least 1")
     rounds = _Rounds(shards, load, map, keep, observe)
+    config = {"tolerance": tolerance, "keep_fixed": keep_fixed}
     power, steps = (2 if low_data else 5), 30
     grid = [float(np.float32((i / steps) ** power * 1.001)) for i in range(1, steps + 1)]
     groups = list(dict.fromkeys(_group(name) for name in engine.rules.derived))
@@ -132,12 +153,16 @@ def search_thresholds(
     # A group's threshold rises from rule set to rule set until each keeps an example; what was learned
     # before it rose is learned again.
     while True:
-        chosen, used = engine, []
+        chosen, used, unlearned = engine, [], []
         for name in engine.rules.derived:
             group = _group(name)
             at[group] = rounds.least_kept(chosen, name, grid, at[group], config)
             used.append((group, at[group]))
-            chosen = _with(chosen, rounds.learned(chosen, [name], {**config, "threshold": grid[at[group]]}))
+            found = rounds.learned(chosen, [name], {**config, "threshold": grid[at[group]]})
+            chosen = _with(chosen, found)
+            if not found:
+                unlearned.append(name)
+        _check_taught(engine, unlearned)
         if all(at[group] == position for group, position in used):
             break
     best = chosen.score(validation)
@@ -146,7 +171,7 @@ def search_thresholds(
         tried, failures = dict(at), 0
         while failures < patience and tried[group] + 1 < steps:
             tried[group] += 1
-            learned = _learn(engine, rounds, lambda name: grid[tried[_group(name)]], config)
+            learned, _ = _learn(engine, rounds, lambda name: grid[tried[_group(name)]], config)
             accuracy = learned.score(validation)
             rounds.tell(f"threshold of {group} {grid[tried[group]]:.3g}: {accuracy:.4f} of the validation cases")
             if accuracy >= best + 1e-4 and accuracy > best:
@@ -163,7 +188,7 @@ def calibrated(
     *,
     one_way: Literal["yes", "no"],
     map: Map = map,
-    keep: bool = False,
+    keep: bool | str = False,
     observe: Callable[[str], None] | None = None,
     keep_fixed: bool = False,
 ) -> Engine:
@@ -171,10 +196,13 @@ def calibrated(
     if one_way not in ("yes", "no"):
         raise Error(f"one_way {one_way!r}: expected 'yes' or 'no'")
     rounds = _Rounds(shards, load, map, keep, observe)
+    unlearned: list[str] = []
     for attributes in engine.rules.depths:
         state = reduce(CalibratedRuleSets.merge, rounds.run(partial(_count, attributes), engine))
         found = state.parameters(engine, one_way=one_way == "yes", keep_fixed=keep_fixed)
         engine = _with(engine, found)
+        unlearned += [name for name, count in zip(state.attributes, state.examples, strict=True) if not count]
+    _check_taught(engine, unlearned)
     return engine
 
 
@@ -182,13 +210,14 @@ def infer(
     engine: Engine,
     shards: Sequence[Any],
     load: Load = load_file,
-    attributes: str | Sequence[str] | None = None,
     *,
+    attributes: str | Sequence[str] | None = None,
     map: Map = map,
-    keep: bool = False,
+    keep: bool | str = False,
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """What :meth:`pinesy.Engine.infer` gives, shard by shard, in order."""
-    yield from map(partial(_shard, partial(_infer, attributes), engine, load, keep), shards)
+    function = partial(_shard, partial(_infer, attributes), engine, load, _name(keep, shards))
+    yield from map(function, shards)
 
 
 def dask_map(client: Any, *, retries: int = 5) -> Map:
@@ -197,14 +226,21 @@ def dask_map(client: Any, *, retries: int = 5) -> Map:
     A shard goes to the same worker each time, so that with ``keep`` it is loaded there once; if that
     worker is gone or busy, to another. What a worker that died had not finished is done again.
     """
+    at: dict[int, str] = {}
 
-    def run(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> list[Result]:
+    def run(function: Callable[[Any], Result], shards: Sequence[Any]) -> list[Result]:
         workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+        for i in range(len(shards)):
+            if workers and at.get(i) not in workers:
+                at[i] = workers[i % len(workers)]
+        # Sent once, not with every shard.
+        sent = client.scatter(function, broadcast=True, hash=False)
         futures = [
             client.submit(
-                function,
+                _call,
+                sent,
                 shard,
-                workers=[workers[i % len(workers)]] if workers else None,
+                workers=[at[i]] if i in at else None,
                 allow_other_workers=True,
                 pure=False,
                 retries=retries,
@@ -212,9 +248,9 @@ def dask_map(client: Any, *, retries: int = 5) -> Map:
             for i, shard in enumerate(shards)
         ]
         results: list[Result] = client.gather(futures)
-        lost = set(workers) - set(client.scheduler_info(n_workers=-1)["workers"])
-        if lost:
-            _log.warning("%s workers were lost in this round; nothing was lost with them", len(lost))
+        gone = set(workers) - set(client.scheduler_info(n_workers=-1)["workers"])
+        if gone:
+            _log.warning("workers gone in this round: %s; what they had not finished was done again", len(gone))
         return results
 
     return run
@@ -223,11 +259,11 @@ def dask_map(client: Any, *, retries: int = 5) -> Map:
 def ray_map(ray: Any, *, retries: int = 5) -> Map:
     """A map for the workers of Ray: ``ray_map(ray)`` after ``ray.init()``.
 
-    What a worker that died had not finished is done again.
+    What a worker that died had not finished is done again. Ray places tasks as it likes: with
+    ``keep``, in time every worker holds most of the shards.
     """
 
-    def run(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> list[Result]:
-        # Sent once, not with every shard.
+    def run(function: Callable[[Any], Result], shards: Sequence[Any]) -> list[Result]:
         sent = ray.put(function)
         task = ray.remote(max_retries=retries)(_call)
         results: list[Result] = ray.get([task.remote(sent, shard) for shard in shards])
@@ -236,7 +272,7 @@ def ray_map(ray: Any, *, retries: int = 5) -> Map:
     return run
 
 
-def _call(function: Callable[[Shard], Result], shard: Shard) -> Result:
+def _call(function: Callable[[Any], Result], shard: Any) -> Result:
     return function(shard)
 
 
@@ -259,17 +295,22 @@ class _Rounds:
         shards: Sequence[Any],
         load: Load,
         map: Map,
-        keep: bool,
+        keep: bool | str,
         observe: Callable[[str], None] | None,
     ) -> None:
+        if isinstance(shards, (str, os.PathLike)):
+            raise Error(f"shards {shards!r}: expected several, such as [{shards!r}]")
         self.shards = list(shards)
         if not self.shards:
             raise Error("no shards: expected at least one")
-        self.load, self.map, self.keep, self.observe = load, map, keep, observe
+        self.load, self.map, self.observe = load, map, observe
+        self.keep = _name(keep, self.shards)
         self.rounds = 0
 
     def run(self, function: Callable[[Engine, Cases], Result], engine: Engine) -> list[Result]:
         results = list(self.map(partial(_shard, function, engine, self.load, self.keep), self.shards))
+        if len(results) != len(self.shards):
+            raise Error(f"map: {len(results)} results of {len(self.shards)} shards: expected one each, in order")
         self.rounds += 1
         self.tell(f"round {self.rounds}: {len(results)} shards")
         return results
@@ -310,15 +351,22 @@ class _Rounds:
 
 def _learn(
     engine: Engine, rounds: _Rounds, threshold: Callable[[str], float | None], config: dict[str, Any]
-) -> Engine:
-    """Depth by depth, and there together what has one threshold."""
+) -> tuple[Engine, list[str]]:
+    """Depth by depth, and there together what has one threshold; also what no example taught."""
+    unlearned: list[str] = []
     for attributes in engine.rules.depths:
         found: dict[str, dict[str, Any]] = {}
         for limit in dict.fromkeys(threshold(name) for name in attributes):
             alike = [name for name in attributes if threshold(name) == limit]
             found |= rounds.learned(engine, alike, {**config, "threshold": limit})
         engine = _with(engine, found)
-    return engine
+        unlearned += [name for name in attributes if name not in found]
+    return engine, unlearned
+
+
+def _check_taught(engine: Engine, unlearned: list[str]) -> None:
+    if len(unlearned) == len(engine.rules.derived):
+        raise Error(f"no example has a target for {', '.join(unlearned)}: expected at least one")
 
 
 # What workers run. Their first arguments are bound here, the last two there.
@@ -348,17 +396,33 @@ def _infer(
     return engine.infer(cases, attributes)
 
 
-#: What this process has loaded, for ``keep``.
-_kept: dict[tuple[str, Any, Any], Cases] = {}
+#: What this process has loaded, for ``keep``, and under which name.
+_kept: dict[tuple[str, Any], Cases] = {}
+_kept_as: str | None = None
 
 
 def _shard(
-    function: Callable[[Engine, Cases], Result], engine: Engine, load: Load, keep: bool, shard: Any
+    function: Callable[[Engine, Cases], Result], engine: Engine, load: Load, keep: str | None, shard: Any
 ) -> Result:
-    if not keep:
+    global _kept_as
+    if keep is None:
         return function(engine, load(engine, shard))
-    # Cases belong to rules, whatever their parameters; functions pickled anew differ, their names do not.
-    key = (engine.rules.fingerprint, getattr(load, "__qualname__", load), shard)
+    if keep != _kept_as:
+        _kept.clear()
+        _kept_as = keep
+    # Cases belong to rules, whatever their parameters.
+    key = (engine.rules.fingerprint, shard)
     if key not in _kept:
         _kept[key] = load(engine, shard)
     return function(engine, _kept[key])
+
+
+def _name(keep: bool | str, shards: Sequence[Any]) -> str | None:
+    """What is kept under: a name of its own, unless one is given."""
+    if keep is False:
+        return None
+    try:
+        hash(tuple(shards))
+    except TypeError as error:
+        raise Error(f"keep: expected shards that are hashable ({error})") from None
+    return uuid.uuid4().hex if keep is True else keep

@@ -183,8 +183,24 @@ impl Engine {
 
     /// Cases with their targets from a file of records, JSON lines or CSV, plain or gzip, as the
     /// command ``pinesy learn`` reads them.
-    fn read_cases(&self, py: Python<'_>, path: PathBuf) -> Result<Cases, Fault> {
-        let table = pool::run(py, || pinesy::command::read_cases(&self.inner, path))??;
+    ///
+    /// transform: what makes possibilities of arrays; without, they are possibilities already.
+    /// missing: "error" or "unknown": what an input is that a record does not mention.
+    #[pyo3(signature = (path, *, transform=None, missing="error"))]
+    fn read_cases(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        transform: Option<Kind>,
+        missing: &str,
+    ) -> Result<Cases, Fault> {
+        let unknown = match missing {
+            "error" => false,
+            "unknown" => true,
+            _ => return Err(Fault::given(format!("missing '{missing}': expected error or unknown"))),
+        };
+        let transform = transform.map(|kind| kind.0);
+        let table = pool::run(py, || pinesy::command::read_cases(&self.inner, path, transform, unknown))??;
         Ok(Cases { table: Arc::new(table) })
     }
 

@@ -147,6 +147,12 @@ impl CalibratedRuleSets {
         self.state.attributes().collect()
     }
 
+    /// The number of cases with a true value, attribute by attribute.
+    #[getter]
+    fn examples(&self) -> Vec<u64> {
+        self.state.examples().collect()
+    }
+
     /// By attribute, s and r; the engine's where no case had a true value.
     ///
     /// one_way: s = 1, so that rules say nothing where their premises fail.

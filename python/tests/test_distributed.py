@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,8 +54,12 @@ def test_what_was_loaded_is_kept(engine):
     expected = distributed.learn(engine, SEEDS, shard)
     assert same(distributed.learn(engine, SEEDS, load, keep=True), expected)
     assert sorted(loads) == SEEDS
+    assert same(distributed.learn(engine, SEEDS, load, keep="sums"), expected)
+    assert same(distributed.learn(engine, SEEDS, load, keep="sums"), expected)
+    assert len(loads) == 2 * len(SEEDS)
+    loads.clear()
     assert same(distributed.learn(engine, SEEDS, load), expected)
-    assert len(loads) == len(SEEDS) * (1 + 3 * len(engine.rules.depths))
+    assert len(loads) == len(SEEDS) * 3 * len(engine.rules.depths)
 
 
 @pytest.mark.parametrize("one_way", ["yes", "no"])
@@ -76,15 +82,43 @@ def test_thresholds_are_those_found_in_one_place(engine, low_data):
 
 
 def test_shards_are_answered_in_order(engine):
-    answers = list(distributed.infer(engine, SEEDS, shard, ["y1", "c1"]))
+    answers = list(distributed.infer(engine, SEEDS, shard, attributes=["y1", "c1"]))
     expected = engine.infer(whole(engine), ["y1", "c1"])
     for name, array in expected.items():
         assert (np.concatenate([answer[name] for answer in answers]) == array).all()
 
 
+def test_what_is_kept_belongs_to_one_call(light):
+    case = {"light": "red", "crossing": "nobody"}
+    act = {"stop": [[1.0, 0.25]], "go": [[1.0, 0.75]]}
+    learned = [
+        distributed.learn(light, ["x"], lambda engine, _: engine.cases(case, {"act": degrees}), keep=True)
+        for degrees in act.values()
+    ]
+    assert not same(*learned)
+
+
+def test_what_teaches_nothing_is_told(light, engine, caplog):
+    untold = [{"light": "red", "crossing": "nobody"}]
+    for work in (distributed.learn, lambda *given: distributed.calibrated(*given, one_way="no")):
+        with pytest.raises(pinesy.Error, match="no example has a target for act: expected at least one"):
+            work(light, [0], lambda engine, _: engine.cases(untold[0]))
+    with caplog.at_level(logging.WARNING, "pinesy.distributed"):
+        distributed.learn(engine, SEEDS, shard, threshold=1e-9)
+    assert "the threshold keeps no example of" in caplog.text
+    with pytest.raises(pinesy.Error, match="keep: expected shards that are hashable"):
+        distributed.learn(light, [{}], lambda engine, _: engine.cases(untold[0]), keep=True)
+    with pytest.raises(TypeError):
+        distributed.search_thresholds(engine, SEEDS, whole(engine), shard, threshold=0.5)
+
+
 def test_no_shards(engine):
     with pytest.raises(pinesy.Error, match="no shards: expected at least one"):
         distributed.learn(engine, [], shard)
+    with pytest.raises(pinesy.Error, match="shards 'a.csv': expected several"):
+        distributed.learn(engine, "a.csv")
+    with pytest.raises(pinesy.Error, match="map: 2 results of 8 shards"):
+        distributed.learn(engine, SEEDS, shard, map=lambda work, shards: [work(one) for one in shards[:2]])
 
 
 def test_files_of_every_kind(light, tmp_path):
@@ -106,19 +140,50 @@ def test_files_of_every_kind(light, tmp_path):
         other=np.arange(4),
     )
     names = ["a.jsonl", "a.csv", "a.npz"]
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        pass
-    else:
-        pyarrow.parquet.write_table(pyarrow.table({**rows, "comment": ["a", "b", "c", "d"]}), tmp_path / "a.parquet")
-        names.append("a.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({**rows, "comment": ["a", "b", "c", "d"]}), tmp_path / "a.parquet")
+    names.append("a.parquet")
     inputs = {name: rows[name] for name in ("light", "crossing")}
     expected = light.learn(inputs, {"act": rows["act"]})[0]
     assert not same(expected, light)
     for name in names:
         assert same(distributed.learn(light, [str(tmp_path / name)]), expected), name
+
+
+def test_the_command_learns_the_same(tmp_path):
+    target = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target"))
+    command = target / "release" / "pinesy"
+    if not command.exists():
+        pytest.skip(f"{command} is not built")
+    rules = Path(__file__).parents[2] / "rulesets" / "triage.toml"
+    random = np.random.default_rng(0)
+    names = "temperature,pulse,age,confused,infection,urgency"
+    lines = [
+        f"{t:.1f},{p},{a},{c},{i},{u}"
+        for t, p, a, c, i, u in zip(
+            random.normal(38, 1, 300),
+            random.integers(50, 150, 300),
+            random.integers(0, 90, 300),
+            random.choice(["yes", "no", ""], 300),
+            random.choice(["unlikely", "suspected", "severe", ""], 300),
+            random.choice(["wait", "soon", "now"], 300),
+            strict=True,
+        )
+    ]
+    shards = []
+    for i in range(3):
+        shards.append(tmp_path / f"{i}.csv")
+        shards[i].write_text("\n".join([names, *lines[100 * i : 100 * (i + 1)]]) + "\n")
+    (tmp_path / "all.csv").write_text("\n".join([names, *lines]) + "\n")
+    engine = pinesy.Engine(rules)
+    for more, config in [([], {}), (["--threshold", "0.6"], {"threshold": 0.6})]:
+        out = tmp_path / "p.json"
+        learn = [command, "learn", rules, "--possibility", *more, "--out", out, tmp_path / "all.csv"]
+        subprocess.run(learn, check=True, capture_output=True)
+        expected = engine.with_parameters(out)
+        assert not same(expected, engine)
+        assert same(distributed.learn(engine, shards, **config), expected)
 
 
 def test_a_bad_file_is_named(light, tmp_path):
@@ -152,7 +217,7 @@ def test_dask_with_a_worker_killed(engine, tmp_path, caplog):
     assert (tmp_path / "killed").exists()
     expected = engine.learn(whole(engine))[0]
     assert same(learned, expected) and same(again, expected)
-    assert "1 workers were lost in this round" in caplog.text
+    assert "workers gone in this round: 1;" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -9,7 +9,7 @@ use super::records::{Fields, Records};
 use super::table::{Table, shown};
 use super::{Error, Guarantee, Promise, Reasoning, check_outputs, write_whole};
 use crate::explain::{Activations, Change, Evidence, Explainer, Explanation, Justification, Page, Pictures, Question};
-use crate::inference::{Cases, Engine};
+use crate::inference::{Cases, Engine, Score};
 use crate::possibility::{Attribute, Value};
 
 /// Explain why an attribute has its value, or why not another.
@@ -40,7 +40,7 @@ pub struct Explain {
     /// The most parts (values, rules, propositions) of an explanation.
     #[arg(long, value_name = "PARTS", default_value_t = Explainer::LIMIT)]
     limit: usize,
-    /// The most changes listed, least first (text and json).
+    /// The most changes listed, least first (text and json; with --score min alone).
     #[arg(long, value_name = "N", default_value_t = 3)]
     changes: usize,
     /// Also give λ, ρ, α and β of every rule on the attribute (text and json).
@@ -124,6 +124,9 @@ impl Explain {
         }
         let attributes = self.attributes(engine)?;
         let value = self.value(attributes[0])?;
+        if self.guarantee.is_asked() && (value.is_some() || self.format == Format::Dot) {
+            return Err(Error::GuaranteeOfPart);
+        }
         let (promise, score) = self.guarantee.read(engine, &self.reasoning.form)?;
         let mut page = Page::new("Why this answer");
         let mut records = Records::open(&self.examples)?;
@@ -254,7 +257,9 @@ impl Explain {
             Some(value) => Why::Explanation(explainer.explain(attribute, value)?),
             None => Why::Justification(Box::new(explainer.justify(attribute)?)),
         };
-        let wants_changes = value.is_none() && self.changes > 0 && self.format != Format::Dot;
+        // Changes are those of the possibilities: by another score they may alter nothing.
+        let by_possibility = value.is_none() && explainer.score() == Score::Min;
+        let wants_changes = by_possibility && self.changes > 0 && self.format != Format::Dot;
         let mut changes = if wants_changes { explainer.changes(attribute)? } else { Vec::new() };
         changes.truncate(self.changes);
         let activations = self.activations.then(|| explainer.activations(attribute)).transpose()?;
@@ -264,8 +269,9 @@ impl Explain {
     /// What a calibration promises of an attribute.
     fn promise(&self, attribute: &str, values: &[Value]) -> String {
         let values: Vec<String> = values.iter().map(Value::to_string).collect();
-        let probability = 1.0 - self.guarantee.error;
-        format!("with a probability of at least {probability}, {attribute} in {{{}}}", values.join(", "))
+        // In decimals, 1 − 0.07 is 0.93.
+        let probability = (1.0 - self.guarantee.error) as f32;
+        format!("{attribute} in {{{}}} with a probability of at least {probability}", values.join(", "))
     }
 
     fn write(&self, answer: &Answer, out: &mut dyn Write) -> Result<(), Error> {

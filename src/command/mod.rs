@@ -323,14 +323,16 @@ pub enum Error {
     OtherMethod { option: &'static str, method: &'static str, expected: &'static str },
     #[error("--paper without a search for thresholds: expected --threshold auto")]
     PaperWithoutSearch,
-    #[error("--stream with {0}: expected a file of examples, --method chebyshev and a threshold")]
-    Stream(&'static str),
+    #[error("--stream with {found}: expected {expected}")]
+    Stream { found: &'static str, expected: &'static str },
     #[error("{}: changed while it was read again: expected the same examples each time", .0.display())]
     Changed(PathBuf),
     #[error("--attribute is missing: expected one of {0}")]
     WhichAttribute(String),
     #[error("--calibration and --score are for derived attributes: {0} is an input")]
     GuaranteeOfInput(String),
+    #[error("--calibration and --score are for decisions: expected neither --value nor --format dot beside them")]
+    GuaranteeOfPart,
     #[error("{file}:{line}: {reason}")]
     Line { file: String, line: usize, reason: Box<LineError> },
 }
@@ -344,8 +346,9 @@ impl Error {
             | Self::OtherMethod { .. }
             | Self::PaperWithoutSearch
             | Self::WhichAttribute(_)
-            | Self::Stream(_)
-            | Self::GuaranteeOfInput(_) => 2,
+            | Self::Stream { .. }
+            | Self::GuaranteeOfInput(_)
+            | Self::GuaranteeOfPart => 2,
             Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
             _ => 1,
         }

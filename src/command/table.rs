@@ -109,7 +109,7 @@ impl Form {
     /// A value as it is shown, or a number.
     fn text(&self, attribute: &Attribute, text: &str) -> Option<Input> {
         // As any number in JSON: rounded to a double first, wherever it stands.
-        let number = text.parse::<f64>().ok().map(|number| number as f32).filter(|number| number.is_finite());
+        let number = text.parse::<f64>().ok().map(|number| number as f32).filter(|number| !number.is_nan());
         // Of what is told in terms a number is a number, whatever the terms are called.
         let number_first = number.is_some() && attribute.terms().is_some();
         if let Some(value) = shown(attribute, text).filter(|_| !number_first) {
@@ -455,19 +455,22 @@ pub fn answer_each<'a>(
 
 /// All cases of a file with their targets, and the line of each.
 pub fn read(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
-    read_into(|| Table::with_targets(engine, form), path)
+    let read = read_into(|| Table::with_targets(engine, form), path)?;
+    form.note();
+    Ok(read)
 }
 
 /// All cases of a file with what was observed of them, and the line of each.
 pub fn read_observations(engine: &Engine, form: &Form, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
-    read_into(|| Table::with_observations(engine, form), path)
+    let read = read_into(|| Table::with_observations(engine, form), path)?;
+    form.note();
+    Ok(read)
 }
 
 fn read_into<'a>(empty: impl Fn() -> Table<'a>, path: &Path) -> Result<(Cases, Vec<usize>), Error> {
     let mut tables = Tables::open(path, &empty)?.of(usize::MAX);
     let (cases, _, lines) = tables.next().unwrap_or_else(|| Ok(empty()))?.finish()?;
     tables.try_for_each(|table| table.map(drop))?;
-    empty().form.note();
     Ok((cases, lines))
 }
 
@@ -485,8 +488,24 @@ pub fn read_parts<'a>(
 
 /// Reads the cases of a file, JSON lines or CSV, with their targets, as `pinesy learn` does.
 ///
+/// Arrays are probabilities, to be transformed, or possibilities where there is no transformation.
+/// Inputs that a record does not mention are unknown, or else an error.
+///
 /// # Errors
 /// What is wrong in the file, and in which line.
-pub fn read_cases(engine: &Engine, path: impl AsRef<Path>) -> Result<Cases, Error> {
-    Ok(read(engine, &Form::default(), path.as_ref())?.0)
+pub fn read_cases(
+    engine: &Engine,
+    path: impl AsRef<Path>,
+    transform: Option<Transform>,
+    missing_is_unknown: bool,
+) -> Result<Cases, Error> {
+    let form = Form {
+        transform: transform.unwrap_or_default(),
+        possibility: transform.is_none(),
+        missing: if missing_is_unknown { Missing::Unknown } else { Missing::Error },
+        ..Form::default()
+    };
+    // Beside the command, no name stands for standard input.
+    let path = if path.as_ref() == Path::new("-") { Path::new("./-") } else { path.as_ref() };
+    Ok(read_into(|| Table::with_targets(engine, &form), path)?.0)
 }

@@ -56,6 +56,11 @@ impl<'e> Explainer<'e> {
         self
     }
 
+    /// The score that decisions are justified by.
+    pub fn score(&self) -> Score {
+        self.score
+    }
+
     /// The engine that inferred the example.
     pub fn engine(&self) -> &'e Engine {
         self.engine

@@ -186,7 +186,11 @@ impl Answer {
         let (explanation, readings) = (self.explanation(), self.readings());
         let attribute = &explanation.attribute;
         let (title, sentences, changes, doubt) = match self {
-            Self::Why(why) => (why.title(), why.sentences(), explainer.changes(attribute)?, why.doubt.as_ref()),
+            Self::Why(why) => {
+                // Changes are those of the possibilities: by another score they may alter nothing.
+                let changes = if why.ranking.is_none() { explainer.changes(attribute)? } else { Vec::new() };
+                (why.title(), why.sentences(), changes, why.doubt.as_ref())
+            }
             Self::WhyNot { .. } => {
                 let first = explanation.to_string().lines().next().unwrap_or_default().to_owned();
                 let title = format!("Why not more possible: {}", explanation.subject.of(attribute));

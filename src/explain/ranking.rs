@@ -13,6 +13,8 @@ use crate::program::Level;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ranking {
+    /// The attribute.
+    pub attribute: String,
     /// How the contributions of the rules become a score.
     pub score: Score,
     /// The values of the highest score, in domain order; several if they tie.
@@ -81,7 +83,8 @@ impl Explainer<'_> {
             (among.iter().map(|&position| values[position].clone()).collect(), against.unwrap_or_default())
         };
         let ((decision, against), (next, against_next)) = (place(best), place(next));
-        Ok(Ranking { score, decision, against, next, against_next })
+        let attribute = self.name(attribute).to_owned();
+        Ok(Ranking { attribute, score, decision, against, next, against_next })
     }
 
     /// The rules that do not fully allow an atom, strictest first.

@@ -6,7 +6,6 @@ use super::{
     Allowed, Change, Contradiction, DecidingRule, Explanation, Justification, Leaf, Node, Objection, Origin, Ranking,
     Reading, Subject, Symbol,
 };
-use crate::inference::Score;
 use crate::possibility::{Undecided, Value};
 
 /// Writes with colours in the alternate form, plainly otherwise.
@@ -254,7 +253,8 @@ impl Justification {
     /// What the decision is, for a title.
     #[cfg(feature = "pages")]
     pub(super) fn title(&self) -> String {
-        match self.decision.as_slice() {
+        let decision = self.ranking.as_ref().map_or(&self.decision, |ranking| &ranking.decision);
+        match decision.as_slice() {
             [value] => format!("{} = {value}", self.attribute),
             several => format!("{}: {} (ambiguous)", self.attribute, alternatives(several, 0)),
         }
@@ -269,12 +269,12 @@ impl Justification {
 
 impl Display for Justification {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.by_possibility(f)?;
         match &self.ranking {
-            Some(ranking) if f.alternate() => write!(f, "\n  {ranking:#}"),
-            Some(ranking) => write!(f, "\n  {ranking}"),
-            None => Ok(()),
+            Some(ranking) if f.alternate() => write!(f, "{ranking:#}\nBy possibility alone: ")?,
+            Some(ranking) => write!(f, "{ranking}\nBy possibility alone: ")?,
+            None => {}
         }
+        self.by_possibility(f)
     }
 }
 
@@ -282,35 +282,38 @@ impl Display for Justification {
 impl Display for Ranking {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let p = Palette::of(f);
-        let by = match self.score {
-            Score::Min => "by possibility (min)".to_owned(),
-            score => format!("by the score {score}"),
-        };
-        let decided = p.value(listed(names(&self.decision, 0), "and"));
-        match self.decision.len() {
-            1 => write!(f, "Decided {by}: {decided}, {}", objections(&p, &self.against))?,
-            _ => write!(f, "Not decided {by}: {decided} tie, {}", objections(&p, &self.against))?,
+        let Self { attribute, score, .. } = self;
+        match self.decision.as_slice() {
+            [value] => {
+                let value = p.value(format_args!("{attribute} = {value}"));
+                write!(f, "{value} is decided by the score {score}, ")?;
+            }
+            several => {
+                let (attribute, values) = (p.value(attribute), p.value(listed(names(several, 0), "and")));
+                write!(f, "{attribute} is not decided by the score {score}: {values} tie, ")?;
+            }
         }
+        f.write_str(&objections(&p, &self.decision, &self.against))?;
         if !self.next.is_empty() {
             let next = p.value(listed(names(&self.next, 0), "and"));
-            write!(f, "; next {next}, {}", objections(&p, &self.against_next))?;
+            write!(f, "; next {next}, {}", objections(&p, &self.next, &self.against_next))?;
         }
         f.write_str(".")
     }
 }
 
-/// The rules against a value.
-fn objections(p: &Palette, against: &[Objection]) -> String {
+/// The rules against the first of some values.
+fn objections(p: &Palette, values: &[Value], against: &[Objection]) -> String {
     const SHOWN: usize = 4;
     let shown = |objection: &Objection| format!("{} ({})", p.rule(&objection.rule), p.degree(objection.degree));
     let mut rules: Vec<String> = against.iter().take(SHOWN).map(shown).collect();
     if against.len() > SHOWN {
         rules.push(format!("{} more", against.len() - SHOWN));
     }
-    if rules.is_empty() {
-        "which no rule is against".to_owned()
-    } else {
-        format!("against it {}", listed(rules, "and"))
+    match values {
+        _ if rules.is_empty() => "which no rule is against".to_owned(),
+        [first, _, ..] => format!("against {first} {}", listed(rules, "and")),
+        _ => format!("against it {}", listed(rules, "and")),
     }
 }
 

@@ -238,6 +238,11 @@ impl CalibratedRuleSets {
         self.sets.iter().map(|set| set.attribute.as_str())
     }
 
+    /// The number of cases with a crisp target, rule set by rule set.
+    pub fn examples(&self) -> impl Iterator<Item = u64> {
+        self.sets.iter().map(|set| set.examples)
+    }
+
     /// The parameters of each rule set; the engine's where no case had a crisp target.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use pinesy::datasets::{idx, read_puzzles};
 use pinesy::explain::{Explainer, Leaf, Symbol};
 use pinesy::inference::{Calibration, Cases, Engine, Parameters, Target};
 use pinesy::learning::{Error, LearningConfig, learn, learn_streamed};
-use pinesy::possibility::{Value, decide};
+use pinesy::possibility::{Transform, Value, decide};
 use pinesy::relation::Composition;
 use pinesy::rules::{Limit, Limits, RuleBase};
 
@@ -66,7 +66,8 @@ pub fn cases(bytes: &[u8]) {
     let content = if kind & 4 == 0 { content.to_vec() } else { gzip(content) };
     std::fs::write(&path, content).unwrap();
     let engine = &*TRIAGE;
-    match read_cases(engine, &path) {
+    let transform = (kind & 8 == 0).then(Transform::default);
+    match read_cases(engine, &path, transform, kind & 16 != 0) {
         Ok(cases) => {
             let inferred = engine.infer_batch(&cases, &["urgency"]).unwrap();
             let degrees = inferred.get("urgency").unwrap();
