@@ -63,9 +63,10 @@ def load_file(
 
     In a ``.npz`` file every array is a column, of a frame in Parquet (read by pyarrow) every column;
     those of derived attributes are targets, others that the rules do not know are passed over (in
-    records they are an error). Records are read as the command ``pinesy learn`` reads them. Arrays are possibilities
-    unless there is a transformation, and missing says what an input is that a record does not
-    mention: ``partial(load_file, transform="antipignistic", missing="unknown")``.
+    records they are an error). Records are read as the command ``pinesy learn`` reads them.
+
+    Arrays are possibilities unless there is a transformation; missing says what an input is that a
+    record does not mention: ``partial(load_file, transform="antipignistic", missing="unknown")``.
     """
     path = pathlib.Path(path)
     kind = path.suffix.lower()
