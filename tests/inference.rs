@@ -574,3 +574,37 @@ fn rules_that_differ_have_other_fingerprints_and_minus_zero_is_zero() {
     let inferred = engine.infer(&case).unwrap().get("b").unwrap();
     assert!(inferred.degrees().iter().all(|degree| degree.is_sign_positive()));
 }
+
+#[test]
+fn a_table_of_cases_survives_a_trip() {
+    let engine = Engine::of(&RuleBase::read("rulesets/mnist_addition.toml", &[("k", 1)]).unwrap());
+    let digits =
+        |seed: usize| Array2::from_shape_fn((3, 10), |(i, d)| if d == i + seed { 1.0 } else { d as f32 / 97.0 });
+    let graded = Target::Degrees((0..10).map(|d| if d == 4 { 1.0 } else { 0.1 }).collect());
+    let cases = engine
+        .cases()
+        .possibilities("a1", &digits(2))
+        .possibilities("a2", &digits(5))
+        .unknown_in("a2", [1])
+        .targets("y1", [Some(Target::value(7)), None, Some(graded)])
+        .observed("a1", [None, Some(Target::value(3)), None])
+        .build()
+        .unwrap();
+    let text = serde_json::to_string(&cases).unwrap();
+    let again: Cases = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, cases);
+    assert_eq!(engine.infer_batch(&again, &["y1"]).unwrap(), engine.infer_batch(&cases, &["y1"]).unwrap());
+    // What was changed on the way is checked again.
+    for (from, to, expected) in [
+        ("\"cases\":3", "\"cases\":4", "a1 has 3 examples: expected 4"),
+        ("\"a1\":[0.0", "\"a1\":[1.5", "a1"),
+        ("\"a1\":[0.0,", "\"a1\":[", "a1 has 2 examples"),
+        ("\"position\":7", "\"position\":10", "10"),
+        ("\"degrees\":[0.1", "\"degrees\":[2", "y1"),
+        ("\"y1\":[{", "\"y9\":[{", "y9"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let error = serde_json::from_str::<Cases>(&text.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{from}: {error}");
+    }
+}

@@ -7,6 +7,7 @@ use pinesy::inference::{self, CasesBuilder, Target};
 use pinesy::possibility::{Attribute, Transform};
 use pinesy::rules::RuleBase;
 use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
 
 use crate::arrays::{matrix, numbers};
 use crate::error::Fault;
@@ -24,6 +25,23 @@ pub struct Cases {
 impl Cases {
     fn __len__(&self) -> usize {
         self.table.len()
+    }
+
+    #[classmethod]
+    fn _parse(cls: &Bound<'_, PyType>, text: &str) -> Result<Self, Fault> {
+        let table = cls.py().detach(|| serde_json::from_str(text));
+        let wrong = |source| Fault::Json { path: "table of cases".into(), source };
+        Ok(Self { table: Arc::new(table.map_err(wrong)?) })
+    }
+
+    /// With the text of their rules.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, Bound<'py, PyTuple>), Fault> {
+        let (py, table) = (slf.py(), &slf.get().table);
+        if table.base().text().is_none() {
+            return Err(inference::Error::NoRuleText.into());
+        }
+        let text = py.detach(|| serde_json::to_string(&**table).expect("plain data"));
+        Ok((slf.get_type().getattr("_parse")?, (text,).into_pyobject(py)?))
     }
 
     fn __repr__(&self) -> String {

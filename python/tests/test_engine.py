@@ -1,6 +1,7 @@
 """Rules, cases, inference, learning: what goes in and what comes out."""
 
 import multiprocessing
+import json
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 
@@ -113,11 +114,20 @@ def infer_elsewhere(engine, cases):
     return engine.infer(cases)["y1"]
 
 
+def light_text(light):
+    return json.dumps({"file": "light.toml", "text": light.rules.text, "settings": {}})
+
+
 def test_pickle(light, addition):
     for thing in [light.rules, light, light.parameters]:
         again = pickle.loads(pickle.dumps(thing))
         assert again == thing or again.fingerprint == thing.fingerprint
     table = light.cases({"light": ["red"], "crossing": None}, {"act": ["stop"]})
+    again = pickle.loads(pickle.dumps(table))
+    assert len(again) == 1 and (light.infer(again)["act"] == light.infer(table)["act"]).all()
+    assert light.learn(again)[0].fingerprint == light.learn(table)[0].fingerprint
+    with pytest.raises(pinesy.Error, match="expected its degrees"):
+        pinesy.Cases._parse('{"rules":' + light_text(light) + ',"cases":1,"inputs":{},"observed":{}}')
     state = pinesy.PartialRuleSets.gather(light, ["act"], table)
     assert pickle.loads(pickle.dumps(state)) == state
     report = light.justify({"light": "red", "crossing": "nobody"}, "act")

@@ -1,7 +1,9 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayBase, ArrayView, ArrayView2, Axis, Data, Ix1, Ix2, s};
+use serde::{Deserialize, Serialize};
 
+use super::cases_file::CasesFile;
 use super::input::position;
 use super::{Error, Input, Target};
 use crate::possibility;
@@ -35,7 +37,11 @@ use crate::rules::{RuleBase, Source, list_names};
 /// assert_eq!(flowers.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+///
+/// It serialises with the rule file it belongs to (read from a file, not written in Rust), and is
+/// checked again when it is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "CasesFile", into = "CasesFile")]
 pub struct Cases {
     base: RuleBase,
     /// One row a case: the inputs' degrees one after the other.

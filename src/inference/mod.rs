@@ -23,6 +23,7 @@ mod answers;
 mod backward;
 mod calibration;
 mod cases;
+mod cases_file;
 mod engine;
 mod input;
 mod parameters;
@@ -283,10 +284,10 @@ pub enum Error {
         /// What it is used for.
         expected: String,
     },
-    /// An engine that cannot be kept in a file.
+    /// An engine, or a table of cases, that cannot be kept in a file.
     #[error("the rules were written in Rust: expected rules from a rule file")]
     NoRuleText,
-    /// The rules of an engine's file.
+    /// The rules of such a file.
     #[error("{0}")]
     Rules(Arc<rules::Error>),
     /// A file that cannot be read or written.

@@ -1,7 +1,10 @@
+use serde::{Deserialize, Serialize};
+
 use crate::possibility::Value;
 
 /// What a case says about a derived attribute, to learn from or to check inference with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Target {
     /// The true value.

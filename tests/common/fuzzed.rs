@@ -117,7 +117,7 @@ pub fn npy(bytes: &[u8]) {
     }
 }
 
-/// Files of parameters and of engines.
+/// Files of parameters, of engines and of tables of cases.
 pub fn parameters(bytes: &[u8]) {
     if let Ok(parameters) = serde_json::from_slice::<Parameters>(bytes)
         && let Ok(engine) = TRIAGE.with_parameters(&parameters)
@@ -125,6 +125,9 @@ pub fn parameters(bytes: &[u8]) {
         assert_eq!(engine.with_parameters(&engine.parameters()).unwrap().fingerprint(), engine.fingerprint());
     }
     let _ = serde_json::from_slice::<Engine>(bytes);
+    if let Ok(cases) = serde_json::from_slice::<Cases>(bytes) {
+        assert_eq!(serde_json::from_str::<Cases>(&serde_json::to_string(&cases).unwrap()).unwrap(), cases);
+    }
 }
 
 /// No JSON object has a key twice, and what was read is written as it was.
