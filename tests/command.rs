@@ -365,6 +365,16 @@ fn the_readme_shows_what_explain_prints() {
     assert!(readme.contains(printed.trim_end()), "{printed}");
 }
 
+/// So is its example of a system solved.
+#[test]
+fn the_readme_shows_what_solve_prints() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let before = readme.split("pinesy solve --format table").next().unwrap();
+    let system = before.rsplit("echo '").next().and_then(|rest| rest.split('\'').next()).unwrap();
+    let printed = succeeds(&["solve", "--format", "table", "-"], system);
+    assert!(readme.contains(printed.trim_end()), "{printed}");
+}
+
 #[test]
 fn explain_refuses_what_it_cannot_answer() {
     let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";
