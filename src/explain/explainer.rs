@@ -105,6 +105,11 @@ impl<'e> Explainer<'e> {
         self.trace.premise(self.engine.program(), stage, level)
     }
 
+    /// α or β of a rule.
+    pub(super) fn contribution(&self, stage: usize, level: Level) -> f32 {
+        self.trace.contribution(self.engine.program(), self.engine.floors(), stage, level)
+    }
+
     /// The degrees of a rule set's atoms.
     pub(super) fn atoms(&self, stage: usize) -> &[f32] {
         self.trace.atoms_of(self.engine.program(), stage)

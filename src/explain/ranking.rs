@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Explainer};
 use crate::inference::{Score, compare};
 use crate::possibility::Value;
-use crate::program::Level;
 
 /// The values of the highest score, those of the next, and the rules against either.
 ///
@@ -96,10 +95,5 @@ impl Explainer<'_> {
             .collect();
         against.sort_by(|a, b| a.degree.total_cmp(&b.degree));
         against
-    }
-
-    /// α or β of a rule.
-    pub(super) fn contribution(&self, stage: usize, level: Level) -> f32 {
-        self.premise(stage, level).max(self.parameter(stage, level))
     }
 }

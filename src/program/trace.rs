@@ -46,6 +46,11 @@ impl Trace {
         self.premises[2 * program.stages[stage].rules.start + level.index()]
     }
 
+    /// α or β of a rule.
+    pub fn contribution(&self, program: &Program, floors: &Floors, stage: usize, level: Level) -> f32 {
+        self.premise(program, stage, level).max(floors.of(program, stage)[level.index()])
+    }
+
     /// The atoms of a stage.
     pub fn atoms_of(&self, program: &Program, stage: usize) -> &[f32] {
         &self.atoms[program.stages[stage].atoms.clone()]
@@ -60,9 +65,7 @@ impl Trace {
         atom: usize,
     ) -> impl Iterator<Item = Level> {
         let degree = self.atoms_of(program, stage)[atom];
-        let attains = move |level: &Level| {
-            self.premise(program, stage, *level).max(floors.of(program, stage)[level.index()]) == degree
-        };
+        let attains = move |level: &Level| self.contribution(program, floors, stage, *level) == degree;
         program.structure(stage).levels(atom).filter(attains)
     }
 
