@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 const PINESY: &str = env!("CARGO_BIN_EXE_pinesy");
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rulesets/triage.toml");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist.safetensors");
 
 /// So many patients of whom all is known, as JSON lines.
 fn patients(count: usize) -> String {
@@ -29,13 +30,23 @@ fn patients(count: usize) -> String {
     text
 }
 
-/// A folder to work in, with some patients.
+/// So many images of strokes, in IDX form.
+fn images(count: u32) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, 3];
+    bytes.extend([count, 28, 28].into_iter().flat_map(u32::to_be_bytes));
+    let stroke = |i: u32| (0..28 * 28).map(move |pixel| if pixel % 28 / 4 == i % 7 { 255 } else { 0 });
+    bytes.extend((0..count).flat_map(stroke));
+    bytes
+}
+
+/// A folder to work in, with some patients and images.
 struct Desk(TempDir);
 
 impl Desk {
     fn new(count: usize) -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
         std::fs::write(desk.path("patients.jsonl"), patients(count)).unwrap();
+        std::fs::write(desk.path("images"), images(64)).unwrap();
         desk
     }
 
@@ -43,20 +54,21 @@ impl Desk {
         self.0.path().join(name)
     }
 
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
     }
 
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.path()).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
-    /// The command with these arguments, RULES for the rule file.
+    /// The command with these arguments, RULES for the rule file, MODEL for the network.
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(PINESY);
-        let arguments = arguments.split(' ').map(|argument| if argument == "RULES" { RULES } else { argument });
-        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.args(resolved(arguments).split(' ')).current_dir(self.0.path()).stdin(Stdio::null());
         command
     }
 
@@ -66,9 +78,13 @@ impl Desk {
 
     /// The same by way of a shell that does something first.
     fn run_after(&self, first: &str, arguments: &str) -> Output {
-        let line = format!("{first}; exec {PINESY} {}", arguments.replace("RULES", RULES));
+        let line = format!("{first}; exec {PINESY} {}", resolved(arguments));
         Command::new("sh").args(["-c", &line]).current_dir(self.0.path()).stdin(Stdio::null()).output().unwrap()
     }
+}
+
+fn resolved(arguments: &str) -> String {
+    arguments.replace("RULES", RULES).replace("MODEL", MODEL)
 }
 
 #[track_caller]
@@ -78,23 +94,25 @@ fn failed(output: &Output, code: i32, expected: &str) {
     assert!(error.contains(expected) && !error.contains("panicked"), "{error}");
 }
 
-/// What writes files, and which.
-const WRITERS: [(&str, &[&str]); 4] = [
+/// What writes files, and which. Training has a test of its own.
+const WRITERS: &[(&str, &[&str])] = &[
     ("learn RULES --out out patients.jsonl", &["out"]),
     ("learn RULES --method calibrated --broken broken --out out patients.jsonl", &["out", "broken"]),
     ("calibrate RULES --out out patients.jsonl", &["out"]),
     ("explain RULES --attribute urgency --format html --page-limit 20 --out out patients.jsonl", &["out"]),
+    #[cfg(feature = "perception")]
+    ("perceive --device cpu --model MODEL --inputs a,b --npy . images", &["a.npy", "b.npy"]),
 ];
 
 /// Whenever it is killed, every file is the old one or the new one.
 #[test]
 fn killed_at_any_moment_it_leaves_whole_files() {
-    for (arguments, files) in WRITERS {
+    for &(arguments, files) in WRITERS {
         let desk = Desk::new(300);
         let start = Instant::now();
         assert!(desk.run(arguments).status.success(), "{arguments}");
         let whole = start.elapsed();
-        let new: Vec<String> = files.iter().map(|file| desk.read(file)).collect();
+        let new: Vec<Vec<u8>> = files.iter().map(|file| desk.read(file)).collect();
         let (mut old, mut finished) = (0, 0);
         // From the start to well after the usual end.
         for delay in (0..60).map(|i| whole * i / 20) {
@@ -105,8 +123,10 @@ fn killed_at_any_moment_it_leaves_whole_files() {
             child.wait().unwrap();
             for (file, new) in files.iter().zip(&new) {
                 let content = desk.read(file);
-                assert!(content == "before" || content == *new, "{arguments}, {delay:?}: {file} is\n{content}");
-                old += usize::from(content == "before");
+                let is_old = content == b"before";
+                let shown = String::from_utf8_lossy(&content);
+                assert!(is_old || content == *new, "{arguments}, {delay:?}: {file} is\n{shown}");
+                old += usize::from(is_old);
                 finished += usize::from(content == *new);
             }
         }
@@ -114,19 +134,73 @@ fn killed_at_any_moment_it_leaves_whole_files() {
     }
 }
 
+/// Writes the four files of MNIST with as few images as a training takes, and validation.
+#[cfg(feature = "perception")]
+fn write_digits(folder: &Path) {
+    use flate2::{Compression, write::GzEncoder};
+    for (name, count) in [("train", 10_128), ("t10k", 64)] {
+        let labels = [0, 0, 8, 1].into_iter().chain(u32::to_be_bytes(count)).chain((0..count).map(|i| (i % 7) as u8));
+        for (kind, bytes) in [("images-idx3", images(count)), ("labels-idx1", labels.collect())] {
+            let file = std::fs::File::create(folder.join(format!("{name}-{kind}-ubyte.gz"))).unwrap();
+            let mut gz = GzEncoder::new(file, Compression::fast());
+            gz.write_all(&bytes).unwrap();
+            gz.finish().unwrap();
+        }
+    }
+}
+
+/// A training killed again and again goes on each time, and ends as one that was left alone.
+#[test]
+#[cfg(feature = "perception")]
+fn a_killed_training_goes_on_from_a_whole_state() {
+    const TRAIN: &str = "train --device cpu --data . --epochs 2 --out out";
+    let desk = Desk::new(0);
+    write_digits(desk.0.path());
+    let start = Instant::now();
+    let output = desk.run(TRAIN);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let whole = start.elapsed();
+    let new = desk.read("out");
+    let state = desk.path("out.training");
+    let (mut resumed, mut finished) = (0, 0);
+    std::fs::write(desk.path("out"), "before").unwrap();
+    for delay in (0..24).map(|i| whole * i / 16) {
+        let resume = state.exists();
+        let mut command = desk.command(&format!("{TRAIN}{}", if resume { " --resume" } else { "" }));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(delay);
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!error.contains("error"), "{delay:?}: {error}");
+        resumed += usize::from(resume);
+        let content = desk.read("out");
+        assert!(content == b"before" || content == new, "{delay:?}: {} bytes", content.len());
+        if content == new {
+            finished += 1;
+            std::fs::write(desk.path("out"), "before").unwrap();
+        }
+    }
+    assert!(resumed > 0 && finished > 0, "{resumed} times gone on, {finished} times finished");
+    // Files may not grow beyond 512 bytes.
+    failed(&desk.run_after("trap '' XFSZ; ulimit -f 1", TRAIN), 1, "File too large");
+    assert_eq!(desk.read("out"), b"before");
+}
+
 #[test]
 fn a_full_disk_is_told_and_leaves_the_old_file() {
     let desk = Desk::new(300);
-    for (arguments, files) in WRITERS {
+    for &(arguments, files) in WRITERS {
         files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
         // Files may not grow beyond 512 bytes, and who tries is told by an error, not killed.
         let output = desk.run_after("trap '' XFSZ; ulimit -f 1", arguments);
-        if desk.read("out") == "before" {
+        if desk.read(files[0]) == b"before" {
             failed(&output, 1, "File too large");
         }
         for file in files {
             let content = desk.read(file);
-            assert!(content == "before" || (content.len() <= 512 && content.ends_with('\n')), "{arguments}: {content}");
+            let shown = String::from_utf8_lossy(&content);
+            assert!(content == b"before" || (content.len() <= 512 && content.ends_with(b"\n")), "{arguments}: {shown}");
         }
         assert!(desk.names().iter().all(|name| !name.starts_with('.')), "{:?}", desk.names());
     }
@@ -150,7 +224,7 @@ fn what_cannot_be_read_or_written_is_named_before_the_work() {
     ] {
         failed(&desk.run(arguments), 1, "/proc/none.");
     }
-    assert_eq!(desk.names(), ["patients.jsonl"]);
+    assert_eq!(desk.names(), ["images", "patients.jsonl"]);
     // A folder, what the system will not read, what is not there.
     for file in [".", "/proc/self/mem", "none.jsonl"] {
         for command in ["infer", "abduce", "ask", "explain", "rules-report"] {

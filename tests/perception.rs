@@ -255,6 +255,14 @@ fn checkpoints_are_checked() {
     let error = read.reader(&DigitNet::new(4), &device).unwrap_err().to_string();
     assert!(error.ends_with("m.safetensors: a network lines: expected digit-net"), "{error}");
 
+    // Settings that no memory holds.
+    let mut shipped = Checkpoint::read("models/mnist.safetensors").unwrap();
+    for classes in [0, 257, u64::MAX / 2] {
+        shipped.info.architecture["classes"] = classes.into();
+        let error = shipped.own_reader::<DigitNet>(&device).unwrap_err().to_string();
+        assert_eq!(error, "training: classes: expected 2 to 256");
+    }
+
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.truncate(bytes.len() - 10);
     let fault = |bytes: &[u8]| {

@@ -14,7 +14,7 @@ use super::{Architecture, Convolution, ConvolutionChain, Error, Network};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DigitNet {
-    /// Number of classes told apart. Default 10.
+    /// Number of classes told apart, at most 256 as labels are bytes. Default 10.
     pub classes: usize,
     /// Probability with which a feature is dropped before the last layer, in training only.
     /// Default 0.2.
@@ -101,8 +101,8 @@ impl Architecture for DigitNet {
     }
 
     fn check(&self) -> Result<(), Error> {
-        if self.classes < 2 {
-            return Err(Error::Config { setting: "classes", expected: "at least 2" });
+        if !(2..=256).contains(&self.classes) {
+            return Err(Error::Config { setting: "classes", expected: "2 to 256" });
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Config { setting: "dropout", expected: "a number from 0 to below 1" });

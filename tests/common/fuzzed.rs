@@ -81,9 +81,17 @@ pub fn cases(bytes: &[u8]) {
 /// A checkpoint is refused or read.
 #[cfg(feature = "perception")]
 pub fn checkpoint(bytes: &[u8]) {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(bytes).unwrap();
-    let _ = pinesy::perception::Checkpoint::read(file.path());
+    use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet};
+    let folder = tempfile::tempdir().unwrap();
+    let [given, copy, copy_of_copy] = ["given", "copy", "copy_of_copy"].map(|name| folder.path().join(name));
+    std::fs::write(&given, bytes).unwrap();
+    let Ok(checkpoint) = Checkpoint::read(&given) else { return };
+    checkpoint.write(&copy).unwrap();
+    let again = Checkpoint::read(&copy).unwrap();
+    assert_eq!(again.info, checkpoint.info);
+    again.write(&copy_of_copy).unwrap();
+    assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(&copy_of_copy).unwrap());
+    let _ = checkpoint.own_reader::<DigitNet>(&DeviceChoice::Cpu.open().unwrap());
 }
 
 /// Whatever a condition is, it holds for some values or is an error.
