@@ -217,8 +217,7 @@ def infer(
     keep: bool | str = False,
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """What :meth:`pinesy.Engine.infer` gives, shard by shard, in order."""
-    function = partial(_shard, partial(_infer, attributes), engine, load, _name(keep, shards))
-    yield from map(function, shards)
+    return _Rounds(shards, load, map, keep, None).each(partial(_infer, attributes), engine)
 
 
 def dask_map(client: Any, *, retries: int = 5) -> Map:
@@ -308,10 +307,17 @@ class _Rounds:
         self.keep = _name(keep, self.shards)
         self.rounds = 0
 
+    def each(self, function: Callable[[Engine, Cases], Result], engine: Engine) -> Iterator[Result]:
+        """The results in order, as they come."""
+        count = 0
+        for result in self.map(partial(_shard, function, engine, self.load, self.keep), self.shards):
+            count += 1
+            yield result
+        if count != len(self.shards):
+            raise Error(f"map: {count} results of {len(self.shards)} shards: expected one each, in order")
+
     def run(self, function: Callable[[Engine, Cases], Result], engine: Engine) -> list[Result]:
-        results = list(self.map(partial(_shard, function, engine, self.load, self.keep), self.shards))
-        if len(results) != len(self.shards):
-            raise Error(f"map: {len(results)} results of {len(self.shards)} shards: expected one each, in order")
+        results = list(self.each(function, engine))
         self.rounds += 1
         self.tell(f"round {self.rounds}: {len(results)} shards")
         return results

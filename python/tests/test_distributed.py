@@ -119,6 +119,11 @@ def test_no_shards(engine):
         distributed.learn(engine, "a.csv")
     with pytest.raises(pinesy.Error, match="map: 2 results of 8 shards"):
         distributed.learn(engine, SEEDS, shard, map=lambda work, shards: [work(one) for one in shards[:2]])
+    # Told at once, not when the first answer is asked for.
+    with pytest.raises(pinesy.Error, match="shards 'a.csv': expected several"):
+        distributed.infer(engine, "a.csv")
+    with pytest.raises(pinesy.Error, match="map: 2 results of 8 shards"):
+        list(distributed.infer(engine, SEEDS, shard, map=lambda work, shards: [work(one) for one in shards[:2]]))
 
 
 def test_files_of_every_kind(light, tmp_path):

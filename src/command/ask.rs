@@ -7,11 +7,10 @@ use serde_json::Value as Json;
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Guarantee, LineError, Reasoning};
+use super::{Error, Guarantee, LineError, Reasoning, only_output};
 use crate::explain::{Diagnosis, Settled, UnknownInput};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Value};
-use crate::rules::list_names;
 
 /// Rank the unknown inputs of a case by what knowing them could settle.
 ///
@@ -91,11 +90,7 @@ impl Ask {
             engine.partition(name)?;
             return Ok(base.attribute(name).expect("rules conclude on it"));
         }
-        let outputs: Vec<&Attribute> = base.outputs().collect();
-        match outputs[..] {
-            [only] => Ok(only),
-            _ => Err(Error::WhichAttribute(list_names(outputs.iter().map(|attribute| attribute.name())))),
-        }
+        only_output(base)
     }
 
     fn write(&self, answer: &Answer, out: &mut impl Write) -> Result<(), Error> {

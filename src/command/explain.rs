@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::records::{Fields, Records};
 use super::table::{Table, shown};
-use super::{Error, Guarantee, Promise, Reasoning, check_outputs, write_whole};
+use super::{Error, Guarantee, Promise, Reasoning, check_outputs, only_output, write_whole};
 use crate::explain::{Activations, Change, Evidence, Explainer, Explanation, Justification, Page, Pictures, Question};
 use crate::inference::{Cases, Engine, Score};
 use crate::possibility::{Attribute, Value};
@@ -31,8 +31,9 @@ pub struct Explain {
     /// The attribute to explain. Default: all derived ones that no rule reads.
     #[arg(long)]
     attribute: Option<String>,
-    /// Explain how possible this value is: 7, yes, or for a tuple "(3, 4)".
-    #[arg(long, requires = "attribute")]
+    /// Explain how possible this value is: 7, yes, or for a tuple "(3, 4)". Needs --attribute where
+    /// several are derived that no rule reads.
+    #[arg(long)]
     value: Option<String>,
     /// text: sentences and a tree. json: one line an answer. dot: Graphviz graphs. html: one page.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -229,7 +230,7 @@ impl Explain {
             engine.partition(name)?;
             return Ok(vec![base.attribute(name).expect("rules conclude on it")]);
         }
-        Ok(base.outputs().collect())
+        if self.value.is_some() { only_output(base).map(|only| vec![only]) } else { Ok(base.outputs().collect()) }
     }
 
     /// The value asked about, written as explanations write it or as JSON.

@@ -28,7 +28,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::inference::{AnswerSets, Calibration, Cases, Engine, Parameters, Score};
-use crate::rules::{Limit, Limits, RuleBase};
+use crate::possibility::Attribute;
+use crate::rules::{Limit, Limits, RuleBase, list_names};
 use crate::{inference, learning, limited, relation, rules, whole_file};
 
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
@@ -352,6 +353,15 @@ impl Error {
             Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
             _ => 1,
         }
+    }
+}
+
+/// The one attribute that no rule reads.
+fn only_output(base: &RuleBase) -> Result<&Attribute, Error> {
+    let outputs: Vec<&Attribute> = base.outputs().collect();
+    match outputs[..] {
+        [only] => Ok(only),
+        _ => Err(Error::WhichAttribute(list_names(outputs.iter().map(|attribute| attribute.name())))),
     }
 }
 
