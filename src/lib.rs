@@ -16,5 +16,6 @@ mod program;
 pub mod relation;
 pub mod rules;
 pub mod tasks;
+mod unique;
 #[doc(hidden)]
 pub mod whole_file;

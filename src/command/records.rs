@@ -1,8 +1,9 @@
 //! Records: the lines of a file of examples, from JSON lines or CSV, gzip or plain.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read, stdin};
+use std::io::{self, BufRead, BufReader, Cursor, Read, stdin};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -10,12 +11,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
 use super::{Error, LineError};
+use crate::unique;
 
 /// What one record says, by name.
 pub type Fields = Map<String, Json>;
 
-/// The longest line.
-const LINE_LIMIT: usize = 256 << 20;
+/// The longest line. What is read of it can take many times its length.
+const LINE_LIMIT: usize = 64 << 20;
 
 /// One record and the line it stands in, counted from 1.
 pub struct Record {
@@ -34,7 +36,7 @@ pub struct Records {
 
 enum Rows {
     Json(Box<dyn BufRead>),
-    Csv { reader: Box<csv::Reader<Box<dyn BufRead>>>, names: csv::StringRecord },
+    Csv { reader: Box<csv::Reader<Metered>>, names: csv::StringRecord },
 }
 
 impl Records {
@@ -77,16 +79,17 @@ impl Records {
             || !named([".jsonl", ".json"]) && first.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         let rows = if is_csv {
             // A line end of its own, so that every record ends with one and lines can be counted.
-            let reader: Box<dyn BufRead> = Box::new(reader.chain(&b"\n"[..]));
+            let reader = Metered { reader: Box::new(reader.chain(&b"\n"[..])), taken: 0 };
             let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
-            let names = reader.headers().map_err(|e| wrong(LineError::Csv(e)))?.clone();
+            let names = reader.headers().map_err(|e| wrong(csv_error(e)))?.clone();
             if let [only] = names.iter().collect::<Vec<_>>()[..]
                 && let Some(separator) = only.chars().find(|c| [';', '\t', '|'].contains(c))
             {
                 return Err(wrong(LineError::Separator(separator)));
             }
-            if let Some(twice) = names.iter().enumerate().find(|(i, name)| names.iter().take(*i).any(|n| n == *name)) {
-                return Err(wrong(LineError::Duplicate(twice.1.to_owned())));
+            let mut before = HashSet::new();
+            if let Some(twice) = names.iter().find(|name| !before.insert(*name)) {
+                return Err(wrong(LineError::Duplicate(twice.to_owned())));
             }
             Rows::Csv { reader: Box::new(reader), names }
         } else {
@@ -139,18 +142,46 @@ fn next_object(reader: &mut dyn BufRead, line: &mut usize) -> Result<Option<Reco
     }
 }
 
+/// What gives the reader of CSV no more than a line may have, at once.
+struct Metered {
+    reader: Box<dyn BufRead>,
+    /// The bytes given since the record began; the first of them may belong to the one before.
+    taken: usize,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.taken > LINE_LIMIT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let read = self.reader.read(buffer)?;
+        self.taken += read;
+        Ok(read)
+    }
+}
+
+fn csv_error(error: csv::Error) -> LineError {
+    match error.kind() {
+        csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            LineError::Long { limit: LINE_LIMIT }
+        }
+        _ => LineError::Csv(error),
+    }
+}
+
 /// A field of a table says what a JSON text would; in brackets or braces it is JSON.
 fn next_row(
-    reader: &mut csv::Reader<Box<dyn BufRead>>,
+    reader: &mut csv::Reader<Metered>,
     names: &csv::StringRecord,
     line: &mut usize,
 ) -> Result<Option<Record>, LineError> {
     let mut row = csv::StringRecord::new();
+    reader.get_mut().taken = 0;
     let read = reader.read_record(&mut row);
     // The reader stands behind the record, which may hold line ends itself.
     let inside: usize = row.iter().map(|field| field.matches('\n').count()).sum();
     *line = (reader.position().line() as usize).saturating_sub(1 + inside);
-    if !read.map_err(LineError::Csv)? {
+    if !read.map_err(csv_error)? {
         return Ok(None);
     }
     if row.len() != names.len() {
@@ -229,8 +260,7 @@ impl<'de> Deserialize<'de> for Unique {
                 let mut fields = Fields::new();
                 while let Some((name, Unique(value))) = map.next_entry::<String, Unique>()? {
                     if fields.contains_key(&name) {
-                        let message = format!("'{name}' is given twice: expected once");
-                        return Err(serde::de::Error::custom(message));
+                        return Err(unique::twice(&name));
                     }
                     fields.insert(name, value);
                 }

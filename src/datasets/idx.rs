@@ -25,6 +25,7 @@ use flate2::read::MultiGzDecoder;
 use ndarray::{Array1, Array3};
 
 use super::Error;
+use crate::limited::FILE_LIMIT;
 
 const LABELS_MAGIC: u32 = 0x0801;
 const IMAGES_MAGIC: u32 = 0x0803;
@@ -60,7 +61,11 @@ pub fn images_from(reader: impl Read, name: impl AsRef<Path>) -> Result<Array3<u
     let count = stream.u32("the number of images")? as usize;
     let rows = stream.side("rows")?;
     let columns = stream.side("columns")?;
-    let pixels = stream.body(count.saturating_mul(rows * columns), "pixel")?;
+    let length = count.saturating_mul(rows * columns);
+    if length as u64 > FILE_LIMIT {
+        return Err(stream.error(format!("at most {FILE_LIMIT} pixel bytes"), length.to_string()));
+    }
+    let pixels = stream.body(length, "pixel")?;
     Ok(Array3::from_shape_vec((count, rows, columns), pixels).expect("body has count*rows*columns bytes"))
 }
 

@@ -12,6 +12,7 @@ use super::score::compare;
 use super::{Cases, Engine, Error, Score};
 use crate::possibility::{Attribute, Value};
 use crate::rules::{Fingerprint, list_names};
+use crate::unique;
 
 /// What turns degrees into sets with a guarantee, from examples that learning has not seen.
 ///
@@ -77,6 +78,7 @@ struct CalibrationFile {
     of: Of,
     score: Score,
     reading: String,
+    #[serde(deserialize_with = "unique::map")]
     truths: BTreeMap<String, Vec<Vec<f64>>>,
     /// Of all the rest.
     checksum: Fingerprint,

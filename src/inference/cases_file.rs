@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::KnownTarget;
 use super::{Cases, Error, Target};
+use crate::possibility::Degrees;
 use crate::rules::RuleText;
+use crate::unique;
 
 /// A table with the rules it belongs to; reading it checks everything anew.
 #[derive(Serialize, Deserialize)]
@@ -17,15 +19,17 @@ pub(super) struct CasesFile {
     rules: Option<RuleText>,
     cases: usize,
     /// By input, its degrees case after case.
-    inputs: BTreeMap<String, Vec<f32>>,
+    #[serde(deserialize_with = "unique::map")]
+    inputs: BTreeMap<String, Degrees>,
     /// By attribute, what is said of it; those of which nothing is said are left out.
+    #[serde(deserialize_with = "unique::map")]
     observed: BTreeMap<String, Vec<Option<Target>>>,
 }
 
 impl From<Cases> for CasesFile {
     fn from(cases: Cases) -> Self {
         let base = cases.base();
-        let degrees = |name: &str| cases.input(name).expect("an input").iter().copied().collect();
+        let degrees = |name: &str| Degrees(cases.input(name).expect("an input").iter().copied().collect());
         let said = |attribute: usize, case: usize| {
             cases.observed(attribute, case).map(|target| match target {
                 KnownTarget::Position(position) => Target::Position(position),
@@ -50,13 +54,20 @@ impl TryFrom<CasesFile> for Cases {
 
     fn try_from(file: CasesFile) -> Result<Self, Error> {
         let base = file.rules.ok_or(Error::NoRuleText)?.parse().map_err(|error| Error::Rules(error.into()))?;
+        // Before memory is taken for so many cases.
+        for input in base.inputs() {
+            let degrees = file.inputs.get(input.name()).map_or(0, |Degrees(degrees)| degrees.len());
+            let found = degrees / input.domain().len();
+            if file.cases.checked_mul(input.domain().len()) != Some(degrees) {
+                return Err(Error::Count { name: input.name().to_owned(), found, expected: file.cases });
+            }
+        }
         let mut cases = Cases::of(&base).count(file.cases);
-        for (name, degrees) in file.inputs {
+        for (name, Degrees(degrees)) in file.inputs {
             let width = base.attribute(&name).map_or(1, |attribute| attribute.domain().len());
-            let found = degrees.len() / width;
-            let rows = Array2::from_shape_vec((found, width), degrees);
-            let rows = rows.map_err(|_| Error::Count { name: name.clone(), found, expected: file.cases })?;
-            cases = cases.possibilities(&name, &rows);
+            let rows = Array2::from_shape_vec((degrees.len() / width, width), degrees);
+            // Of inputs the numbers are right: it is none.
+            cases = cases.possibilities(&name, &rows.unwrap_or_default());
         }
         for (name, of_each) in file.observed {
             cases = cases.observed(&name, of_each);

@@ -8,7 +8,7 @@ use super::cases::derived;
 use super::{Cases, CasesBuilder, Error, Inference, Parameters, Relation, RuleSetParameters};
 use crate::program::{Floors, Partition, Program, Trace};
 use crate::rules::{Fingerprint, RuleBase, RuleText};
-use crate::{limited, whole_file};
+use crate::{limited, unique, whole_file};
 
 /// A rule base and its parameters, ready to run. Cheap to clone and to share between threads.
 ///
@@ -27,6 +27,7 @@ pub struct Engine {
 struct EngineFile {
     /// None for rules written in Rust; such a file cannot be read.
     rules: Option<RuleText>,
+    #[serde(deserialize_with = "unique::map")]
     parameters: BTreeMap<String, RuleSetParameters>,
 }
 

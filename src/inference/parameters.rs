@@ -3,8 +3,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::possibility::degrees;
 use crate::program::{Floors, Program};
 use crate::rules::{Fingerprint, RuleBase, list_names};
+use crate::unique;
 
 /// The parameters s_i and r_i of every rule, by rule set.
 ///
@@ -15,6 +17,7 @@ use crate::rules::{Fingerprint, RuleBase, list_names};
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
     /// By the name of the attribute concluded on.
+    #[serde(deserialize_with = "unique::map")]
     pub parameters: BTreeMap<String, RuleSetParameters>,
 }
 
@@ -23,8 +26,10 @@ pub struct Parameters {
 #[serde(deny_unknown_fields)]
 pub struct RuleSetParameters {
     /// s_i: how possible the conclusion is where the premise fails.
+    #[serde(deserialize_with = "degrees")]
     pub s: Vec<f32>,
     /// r_i: how possible the opposite of the conclusion is where the premise holds.
+    #[serde(deserialize_with = "degrees")]
     pub r: Vec<f32>,
     /// The names of the rules these are of, in the same order; none: the order of the rule file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

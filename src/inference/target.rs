@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::possibility::Value;
+use crate::possibility::{Value, degrees};
 
 /// What a case says about a derived attribute, to learn from or to check inference with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub enum Target {
     /// The position of the true value in the domain: cheaper than the value where there are many.
     Position(usize),
     /// How possible each value is, in domain order.
-    Degrees(Vec<f32>),
+    Degrees(#[serde(deserialize_with = "degrees")] Vec<f32>),
 }
 
 impl Target {

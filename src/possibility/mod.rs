@@ -19,31 +19,20 @@
 //! # Ok::<(), pinesy::possibility::Error>(())
 //! ```
 
+mod degree;
 mod distribution;
 mod domain;
 mod fuzzy;
 mod transform;
 
+pub use degree::degree_of;
+pub(crate) use degree::{Degree, Degrees, degrees};
 pub use distribution::{
     Decision, Distribution, Undecided, check_degrees, decide, height, necessity, possibility_outside, undecided,
 };
 pub use domain::{Attribute, Domain, Value};
 pub use fuzzy::{Terms, Trapezoid};
 pub use transform::Transform;
-
-/// A number from outside as a degree. What lies outside \[0, 1\] stays outside, however close: it
-/// must not be rounded into it before it is checked.
-#[cfg(feature = "cli")]
-pub(crate) fn degree_of(number: f64) -> f32 {
-    let degree = number as f32;
-    if number < 0.0 {
-        degree.min(-f32::MIN_POSITIVE)
-    } else if number > 1.0 {
-        degree.max(1.0 + f32::EPSILON)
-    } else {
-        degree
-    }
-}
 
 /// What can be wrong with a domain, a distribution or a probability vector.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

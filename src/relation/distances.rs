@@ -10,7 +10,8 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Composition, Envelope};
+use super::envelope::is_tiny;
+use super::{Composition, Envelope, row_distance};
 
 /// A block of rows of a system: the matrix row by row, and the signed right-hand side.
 #[derive(Clone, Copy)]
@@ -110,6 +111,8 @@ pub(super) struct Tabled<'a> {
     envelopes: &'a [Envelope],
     buckets: Buckets,
     table: Vec<Bucket>,
+    /// Whether some y may be the least number away from another degree: half of that is 0.
+    has_tiny: bool,
 }
 
 /// What all F_j are within one bucket.
@@ -153,7 +156,7 @@ impl<'a> Tabled<'a> {
         let buckets = Buckets::new(rows, composition);
         let table =
             (0..buckets.count).into_par_iter().map(|bucket| Bucket::new(envelopes, buckets.edges(bucket))).collect();
-        Self { envelopes, buckets, table }
+        Self { envelopes, buckets, table, has_tiny: envelopes.iter().any(Envelope::is_tiny) }
     }
 
     /// ∇_i of every row of a block.
@@ -192,6 +195,10 @@ fn row_distances(tabled: &Tabled, rows: Rows, distances: &mut [f32]) {
             if excess < least {
                 least = least.min((sign * row[j] - y).max(tabled.envelopes[j].query(y)));
             }
+        }
+        if least == 0.0 && (is_tiny(y) || y == 0.0 && tabled.has_tiny) {
+            let asked = tabled.envelopes.iter().map(|envelope| |u| envelope.query(u));
+            least = row_distance(y, top, 0.0, row.iter().map(|&gamma| sign * gamma).zip(asked));
         }
         *distance = least;
     }

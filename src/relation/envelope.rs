@@ -88,6 +88,11 @@ impl Envelope {
         (before, self.frontier.get(crossing).map(|&(y, _)| y))
     }
 
+    /// Whether some y may be the least number away from another degree.
+    pub(super) fn is_tiny(&self) -> bool {
+        self.frontier.iter().any(|&(y, _)| is_tiny(y))
+    }
+
     /// The number of pairs kept.
     pub fn len(&self) -> usize {
         self.frontier.len()
@@ -105,8 +110,21 @@ pub(crate) fn contribution(y: f32, gamma: f32, u: f32) -> f32 {
     half_distance(y, u).min((y - gamma).max(0.0))
 }
 
+/// (y − u)⁺/2, and not 0 unless y ≤ u: half of the least number is rounded up to it.
 fn half_distance(y: f32, u: f32) -> f32 {
-    (y - u).max(0.0) / 2.0
+    let half = (y - u).max(0.0) / 2.0;
+    if half == 0.0 && y > u { LEAST } else { half }
+}
+
+/// The least number above 0.
+const LEAST: f32 = f32::from_bits(1);
+
+/// The highest number of which the least is the distance to the next.
+const TINY: f32 = f32::MIN_POSITIVE * 2.0;
+
+/// Whether the distance from a degree to another may be the least number.
+pub(super) fn is_tiny(y: f32) -> bool {
+    y != 0.0 && y.abs() <= TINY
 }
 
 #[cfg(test)]
@@ -116,12 +134,13 @@ mod tests {
 
     /// F(u) straight from its definition.
     fn definition(rows: &[(f32, f32)], u: f32) -> f32 {
-        rows.iter().fold(0.0, |f: f32, &(y, gamma)| f.max(((y - u).max(0.0) / 2.0).min((y - gamma).max(0.0))))
+        let half = |y: f32| if y - u == LEAST { LEAST } else { (y - u).max(0.0) / 2.0 };
+        rows.iter().fold(0.0, |f: f32, &(y, gamma)| f.max(half(y).min((y - gamma).max(0.0))))
     }
 
     /// Degrees on a coarse grid, so that ties are common.
     fn degree() -> impl Strategy<Value = f32> {
-        prop_oneof![(0..=8u8).prop_map(|i| f32::from(i) / 8.0), 0.0..=1.0f32]
+        prop_oneof![(0..=8u8).prop_map(|i| f32::from(i) / 8.0), 0.0..=1.0f32, (0..=4u32).prop_map(f32::from_bits)]
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use super::{
     Condition, Error, ErrorKind, Limit, Limits, Location, Place, Rule, RuleBase, RuleBaseBuilder, RuleText, Subset,
 };
 use crate::limited;
-use crate::possibility::{Attribute, Domain, Terms, Trapezoid, Value};
+use crate::possibility::{Attribute, Degree, Domain, Terms, Trapezoid, Value};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,8 +95,8 @@ struct RuleSpec {
     #[serde(rename = "iff")]
     equivalence: Option<Spanned<PremiseSpec>>,
     then: Spanned<String>,
-    s: Option<Spanned<f32>>,
-    r: Option<Spanned<f32>>,
+    s: Option<Spanned<Degree>>,
+    r: Option<Spanned<Degree>>,
 }
 
 enum PremiseSpec {
@@ -640,9 +640,9 @@ impl Loader<'_> {
         });
         let name = name.transpose()?;
         let premise_start = spec_premise.span().start;
-        let degree = |degree: &Spanned<f32>| *degree.get_ref();
+        let degree = |degree: &Spanned<Degree>| degree.get_ref().0;
         let stated = Stated { equivalence, s: spec.s.as_ref().map(degree), r: spec.r.as_ref().map(degree) };
-        if let Some(given) = spec.s.iter().chain(&spec.r).find(|given| !(0.0..=1.0).contains(given.get_ref())) {
+        if let Some(given) = spec.s.iter().chain(&spec.r).find(|given| !(0.0..=1.0).contains(&degree(given))) {
             let error = stated.check(spec.name.as_ref().map_or(spec.then.get_ref(), |name| name.get_ref()));
             return Err(self.source.error(given.span().start, error.expect_err("outside its range")));
         }

@@ -5,6 +5,8 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::unique;
+
 /// A rule file as it was read: its text and the values given for its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,7 +16,7 @@ pub struct RuleText {
     /// The whole text.
     pub text: String,
     /// The values given, by parameter; those left out have their defaults.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::map")]
     pub settings: BTreeMap<String, i64>,
 }
 
