@@ -260,8 +260,16 @@ fn checkpoints_are_checked() {
     for classes in [0, 257, u64::MAX / 2] {
         shipped.info.architecture["classes"] = classes.into();
         let error = shipped.own_reader::<DigitNet>(&device).unwrap_err().to_string();
-        assert_eq!(error, "training: classes: expected 2 to 256");
+        let expected =
+            "checkpoint models/mnist.safetensors: settings of its network: training: classes: expected 2 to 256";
+        assert_eq!(error, expected);
     }
+    shipped.info.architecture = serde_json::json!({ "classes": "x", "dropout": 0 });
+    let error = shipped.own_reader::<DigitNet>(&device).unwrap_err().to_string();
+    assert!(error.contains("settings of its network: invalid type: string \"x\", expected usize"), "{error}");
+    // The same numbers, written otherwise.
+    shipped.info.architecture = serde_json::json!({ "classes": 10, "dropout": 0 });
+    assert!(shipped.reader(&DigitNet { dropout: 0.0, ..DigitNet::default() }, &device).is_ok());
 
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.truncate(bytes.len() - 10);
@@ -279,6 +287,28 @@ fn checkpoints_are_checked() {
     assert!(matches!(fault(&empty("{}")), CheckpointFault::NoMetadata));
     let metadata = empty(r#"{"__metadata__":{"pinesy":"{}"}}"#);
     assert!(matches!(fault(&metadata), CheckpointFault::Metadata(_)));
+    let twice = empty(r#"{"__metadata__":{"pinesy":"{}","pinesy":"{}"}}"#);
+    assert!(matches!(fault(&twice), CheckpointFault::Header(_)));
+    let a = r#""a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}"#;
+    assert!(matches!(fault(&empty(&format!("{{{a},{a}}}"))), CheckpointFault::Header(_)));
+    let mut other = checkpoint.clone();
+    other.info.version = 999;
+    other.write(&path).unwrap();
+    assert!(matches!(fault(&std::fs::read(&path).unwrap()), CheckpointFault::Version(999)));
+    (other.info.version, other.info.validation_accuracy) = (checkpoint.info.version, 5.0);
+    other.write(&path).unwrap();
+    assert!(matches!(fault(&std::fs::read(&path).unwrap()), CheckpointFault::Accuracy(_)));
+    // A variance below 0, and weights that are finite but not what comes of them.
+    let shipped = std::fs::read("models/mnist.safetensors").unwrap();
+    let weights = 8 + u64::from_le_bytes(shipped[..8].try_into().unwrap()) as usize;
+    let all = |weight: f32| {
+        let numbers = std::iter::repeat_n(weight.to_le_bytes(), (shipped.len() - weights) / 4).flatten();
+        shipped[..weights].iter().copied().chain(numbers).collect::<Vec<u8>>()
+    };
+    assert!(matches!(fault(&all(-1.0)), CheckpointFault::Variance { position: 0, .. }));
+    std::fs::write(&path, all(3e38)).unwrap();
+    let reader = Checkpoint::read(&path).unwrap().reader(&DigitNet::default(), &device).unwrap();
+    assert!(matches!(reader.probabilities(mnist().test.slice(0..3).views()), Err(Error::NotFinite { image: 0 })));
     assert!(matches!(Checkpoint::read(folder.path().join("none")), Err(Error::Io { .. })));
 }
 

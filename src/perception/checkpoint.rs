@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -6,10 +6,11 @@ use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as PackedTensor;
 use burn::tensor::{Bytes, DType, Device, TensorData};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{Architecture, Error, OpenDevice, Reader, TrainingConfig};
-use crate::{limited, whole_file};
+use crate::{limited, unique, whole_file};
 
 /// Named f32 tensors, detached from any device.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -185,9 +186,9 @@ pub enum CheckpointFault {
         /// The network's tensors.
         expected: Vec<String>,
     },
-    /// A tensor that stands there twice.
-    #[error("tensor {0} stands there twice: expected once")]
-    Twice(String),
+    /// The header says something twice, of which a reader would keep one.
+    #[error("header: {0}")]
+    Header(#[source] serde_json::Error),
     /// Of another layout than this version of the program writes.
     #[error("layout {0}: expected {VERSION}")]
     Version(u32),
@@ -206,6 +207,25 @@ pub enum CheckpointFault {
         found: String,
         /// Those asked for.
         expected: String,
+    },
+    /// The settings of its network cannot be read.
+    #[error("settings of its network: {0}")]
+    Settings(#[source] serde_json::Error),
+    /// The settings of its network are outside their range.
+    #[error("settings of its network: {0}")]
+    Range(#[source] Box<Error>),
+    /// The share of validation images read rightly is none.
+    #[error("validation accuracy {0}: expected 0 to 1")]
+    Accuracy(f64),
+    /// A variance below 0.
+    #[error("tensor {tensor} holds {value} at position {position}: expected variances from 0 up")]
+    Variance {
+        /// The tensor's name.
+        tensor: String,
+        /// The variance's position in it, from 0.
+        position: usize,
+        /// The variance.
+        value: f32,
     },
     /// The state of a training on another kind of device.
     #[error("the state of a training on a {found}: expected one on a {expected}")]
@@ -253,6 +273,10 @@ impl Checkpoint {
             let fault = CheckpointFault::Version(info.version);
             return Err(Error::Checkpoint { path: path.to_owned(), fault });
         }
+        if !(0.0..=1.0).contains(&info.validation_accuracy) {
+            let fault = CheckpointFault::Accuracy(info.validation_accuracy);
+            return Err(Error::Checkpoint { path: path.to_owned(), fault });
+        }
         Ok(Self { path: path.to_owned(), weights, info })
     }
 
@@ -270,14 +294,8 @@ impl Checkpoint {
     /// [`Error::Checkpoint`] if the checkpoint is of another kind of network, or its settings are not
     /// those of this kind.
     pub fn own_reader<A: Architecture>(&self, device: &OpenDevice) -> Result<Reader<A>, Error> {
-        let settings = serde_json::from_value(self.info.architecture.clone());
-        match settings {
-            Ok(architecture) => self.reader::<A>(&architecture, device),
-            Err(_) => {
-                let fault = CheckpointFault::Network { found: self.info.network.clone(), expected: A::NAME };
-                Err(Error::Checkpoint { path: self.path.clone(), fault })
-            }
-        }
+        let found = self.architecture().and_then(|found: A| Reader::new(&found, &self.weights, device));
+        found.map_err(|fault| self.wrong(fault))
     }
 
     /// The network with these weights, on a device, ready to read.
@@ -286,17 +304,27 @@ impl Checkpoint {
     /// [`Error::Checkpoint`] if the checkpoint was made for another network, or one of other
     /// settings.
     pub fn reader<A: Architecture>(&self, architecture: &A, device: &OpenDevice) -> Result<Reader<A>, Error> {
-        let wrong = |fault| Error::Checkpoint { path: self.path.clone(), fault };
+        let found: A = self.architecture().map_err(|fault| self.wrong(fault))?;
+        if found != *architecture {
+            let settings = |of: &A| serde_json::to_string(of).expect("plain data");
+            let (found, expected) = (settings(&found), settings(architecture));
+            return Err(self.wrong(CheckpointFault::Architecture { found, expected }));
+        }
+        Reader::new(architecture, &self.weights, device).map_err(|fault| self.wrong(fault))
+    }
+
+    /// The settings it was made with.
+    fn architecture<A: Architecture>(&self) -> Result<A, CheckpointFault> {
         if self.info.network != A::NAME {
-            return Err(wrong(CheckpointFault::Network { found: self.info.network.clone(), expected: A::NAME }));
+            return Err(CheckpointFault::Network { found: self.info.network.clone(), expected: A::NAME });
         }
-        let settings = serde_json::to_value(architecture).expect("plain data");
-        if self.info.architecture != settings {
-            let (found, expected) = (self.info.architecture.to_string(), settings.to_string());
-            return Err(wrong(CheckpointFault::Architecture { found, expected }));
-        }
-        architecture.check()?;
-        Reader::new(architecture, &self.weights, device).map_err(wrong)
+        let settings: A = serde_json::from_value(self.info.architecture.clone()).map_err(CheckpointFault::Settings)?;
+        settings.check().map_err(|error| CheckpointFault::Range(Box::new(error)))?;
+        Ok(settings)
+    }
+
+    fn wrong(&self, fault: CheckpointFault) -> Error {
+        Error::Checkpoint { path: self.path.clone(), fault }
     }
 }
 
@@ -312,11 +340,7 @@ pub(super) fn read_weights<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<(W
 
 fn parse_weights<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<(Weights, T), CheckpointFault> {
     let (length, header) = SafeTensors::read_metadata(bytes).map_err(CheckpointFault::NotSafetensors)?;
-    // Of a name that stands there twice, the reader would keep one.
-    let names: Names = serde_json::from_slice(&bytes[8..8 + length]).map_err(CheckpointFault::Metadata)?;
-    if let Some(twice) = names.twice {
-        return Err(CheckpointFault::Twice(twice));
-    }
+    let _: Header = serde_json::from_slice(&bytes[8..8 + length]).map_err(CheckpointFault::Header)?;
     let info = header.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY));
     let info = serde_json::from_str(info.ok_or(CheckpointFault::NoMetadata)?).map_err(CheckpointFault::Metadata)?;
     let mut weights = Weights::default();
@@ -329,39 +353,26 @@ fn parse_weights<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<(Weights, T
         if let Some(position) = values.iter().position(|v| !v.is_finite()) {
             return Err(CheckpointFault::NotFinite { tensor: name.to_owned(), position, value: values[position] });
         }
+        if name.ends_with(".running_var")
+            && let Some(position) = values.iter().position(|&v| v < 0.0)
+        {
+            return Err(CheckpointFault::Variance { tensor: name.to_owned(), position, value: values[position] });
+        }
         weights.0.insert(name.to_owned(), Weight { shape: view.shape().to_vec(), values });
     }
     Ok((weights, info))
 }
 
-/// The names in a header, of which one may be there twice.
-struct Names {
-    twice: Option<String>,
-}
+/// Tensors and metadata by name, and what is said of each: read for what is there twice alone.
+type Header = Entries<Entries<IgnoredAny>>;
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Names;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("tensors by name")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
-                let (mut names, mut twice) = (BTreeSet::new(), None);
-                while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
-                    if !names.insert(name.clone()) {
-                        twice = Some(name);
-                    }
-                }
-                Ok(Names { twice })
-            }
-        }
-        deserializer.deserialize_map(Visitor)
-    }
-}
+#[derive(Deserialize)]
+#[serde(bound = "V: Deserialize<'de>")]
+struct Entries<V>(
+    #[allow(dead_code)]
+    #[serde(deserialize_with = "unique::map")]
+    BTreeMap<String, V>,
+);
 
 pub(super) fn write_weights(path: &Path, weights: &Weights, info: &impl Serialize) -> Result<(), Error> {
     let data: Vec<_> = weights.iter().map(|(name, weight)| (name, &weight.shape, to_bytes(&weight.values))).collect();

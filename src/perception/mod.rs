@@ -70,6 +70,12 @@ pub enum Error {
         /// What the graphics runtime said, which is asked only once a process.
         source: &'static WgpuInitError,
     },
+    /// A network that gives no numbers.
+    #[error("image {image}: the network's scores are not finite: expected other weights (a lower learning rate?)")]
+    NotFinite {
+        /// The first such image, from 0.
+        image: usize,
+    },
     /// A training whose loss is no number any more.
     #[error("epoch {epoch}, step {step}: the loss is {loss}: expected a finite one (a lower learning rate?)")]
     Diverged {

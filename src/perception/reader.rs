@@ -46,7 +46,8 @@ impl<A: Architecture> Reader<A> {
     /// (images, classes).
     ///
     /// # Errors
-    /// [`Error::ImageSize`] for images of another size than the network reads.
+    /// [`Error::ImageSize`] for images of another size than the network reads, [`Error::NotFinite`]
+    /// if its weights are such that it gives no numbers.
     pub fn probabilities(&self, images: ArrayView3<'_, u8>) -> Result<Array2<f32>, Error> {
         check_size(&self.architecture, images)?;
         let classes = self.architecture.classes();
@@ -64,6 +65,9 @@ impl<A: Architecture> Reader<A> {
                     rows.extend(scores);
                 }
             }
+        }
+        if let Some(position) = rows.iter().position(|probability| !probability.is_finite()) {
+            return Err(Error::NotFinite { image: position / classes });
         }
         Ok(Array2::from_shape_vec((images.dim().0, classes), rows).expect("one row of classes an image"))
     }

@@ -216,8 +216,8 @@ impl Training {
     /// [`Error::ImageSize`] for images of another size, what [`Supervision::check`] finds,
     /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read or
     /// was made with other settings, [`Error::StoppedEarly`] if `observe` stops the run before an
-    /// epoch is finished, [`Error::Diverged`] if the loss is no finite number before then,
-    /// [`Error::NoSteps`] for an epoch without steps.
+    /// epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`] if the loss or the scores are no finite numbers
+    /// before then, [`Error::NoSteps`] for an epoch without steps.
     pub fn run<A: Architecture>(
         &self,
         architecture: &A,
@@ -273,7 +273,13 @@ impl Training {
             }
             let average = run.learner.averaged().expect("averaged at the first step");
             let reader = Reader::new(architecture, &average, device).expect("weights of the same network");
-            let given = reader.probabilities(supervision.validation_images())?;
+            let given = match reader.probabilities(supervision.validation_images()) {
+                Err(Error::NotFinite { .. }) if run.best.is_some() => {
+                    diverged = true;
+                    break 'epochs;
+                }
+                given => given?,
+            };
             let epoch = Epoch {
                 number: epoch + 1,
                 loss: loss_sum / steps as f64,
