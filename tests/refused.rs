@@ -1,9 +1,10 @@
 //! What files may not say: degrees only nearly in range, a thing twice, numbers that no memory holds.
 
-use pinesy::inference::{Calibration, Cases, Engine, Parameters, Score, Target};
-use pinesy::rules::RuleBase;
+use pinesy::inference::{Calibration, Cases, Engine, Input, Parameters, Score, Target};
+use pinesy::rules::{Limit, Limits, RuleBase};
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use strum::VariantArray;
 
 const RULES: &str = r#"
     attribute = [{ name = "sky", domain = ["clear", "grey"] }, { name = "rain", domain = ["no", "yes"] }]
@@ -155,4 +156,52 @@ fn images_that_no_memory_holds_are_not_unpacked() {
     let endless = std::io::Read::chain(&header[..], std::io::repeat(0));
     let error = pinesy::datasets::idx::images_from(endless, "digits").unwrap_err().to_string();
     assert!(error.contains("at most 4294967296 pixel bytes, found 3367254359280"), "{error}");
+}
+
+/// A chain of so many rule sets.
+fn cascade(depth: usize) -> String {
+    format!(
+        r#"
+        [[attribute]]
+        for = ["i in 0..{depth}"]
+        name = "x{{i}}"
+        domain = "0..1"
+        [[rule]]
+        for = ["i in 1..{depth}"]
+        name = "step {{i}}"
+        if = "x{{i-1}} == 1"
+        then = "x{{i}} == 1"
+        "#
+    )
+}
+
+#[test]
+fn cascades_are_as_deep_as_they_may_be() {
+    let error = RuleBase::parse(&cascade(10_001), "deep.toml", &[]).unwrap_err().to_string();
+    assert!(error.contains("more than 10000 rule sets that build on one another"), "{error}");
+    let three = Limits::default().with(Limit::Depth, 3);
+    assert!(RuleBase::parse_with(&cascade(4), "deep.toml", &[], &three).is_err());
+    assert!(RuleBase::parse_with(&cascade(3), "deep.toml", &[], &three).is_ok());
+    let base = RuleBase::parse(&cascade(10_000), "deep.toml", &[]).unwrap();
+    let engine = Engine::of(&base);
+    let case = engine.cases().inputs("x0", [Input::Value(1.into())]).build().unwrap();
+    assert_eq!(engine.infer(&case).unwrap().get("x10000").unwrap().decided(), Some(&1.into()));
+}
+
+#[test]
+fn the_readme_has_every_limit() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let table = readme.split("| name | of what | default |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let mut told = std::collections::BTreeMap::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let number = |text: &str| text.split(' ').next().unwrap().replace(',', "").parse::<u64>().unwrap();
+        let numbers: Vec<u64> = cells[2].split(", ").map(number).collect();
+        for (i, name) in cells[0].split(", ").enumerate() {
+            told.insert(name.trim_matches('`').to_owned(), numbers[i.min(numbers.len() - 1)]);
+        }
+    }
+    let limits = <Limit as VariantArray>::VARIANTS.iter().map(|&limit| (limit.to_string(), limit.default_number()));
+    assert_eq!(told, limits.collect());
 }

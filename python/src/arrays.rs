@@ -1,9 +1,9 @@
 //! Arrays in and out, and what is asked of degrees alone.
 
 use numpy::ndarray::{Array1, ArrayD, ArrayView2, ArrayViewD, CowArray, Ix2};
-use numpy::{AllowTypeChange, IntoPyArray, PyArray1, PyArrayDyn, PyArrayLikeDyn};
+use numpy::{AllowTypeChange, IntoPyArray, PyArray1, PyArrayDyn, PyArrayLikeDyn, PyReadonlyArrayDyn};
 use pinesy::inference::BatchInference;
-use pinesy::possibility::{self, Decision};
+use pinesy::possibility::{self, Decision, degree_of};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -11,13 +11,32 @@ use crate::error::Fault;
 use crate::pool;
 use crate::values::{Kind, shown};
 
-/// Anything NumPy makes an array of; one of float32 is looked at where it lies.
-pub type Numbers<'py> = PyArrayLikeDyn<'py, f32, AllowTypeChange>;
+/// Numbers of an array.
+pub enum Numbers<'py> {
+    /// float32, looked at where they lie.
+    There(PyReadonlyArrayDyn<'py, f32>),
+    /// Made of others, none of which was rounded into a degree.
+    Made(ArrayD<f32>),
+}
+
+impl Numbers<'_> {
+    /// A view of all axes.
+    pub fn as_array(&self) -> ArrayViewD<'_, f32> {
+        match self {
+            Self::There(array) => array.as_array(),
+            Self::Made(array) => array.view(),
+        }
+    }
+}
 
 /// An array of what should be numbers, or what is wrong with it.
 pub fn numbers<'py>(name: &str, object: &Bound<'py, PyAny>) -> Result<Numbers<'py>, Fault> {
+    if let Ok(array) = object.extract::<PyReadonlyArrayDyn<'py, f32>>() {
+        return Ok(Numbers::There(array));
+    }
     let wrong = |error: PyErr| Fault::given(format!("{name}: {}: expected numbers ({error})", shown(object)));
-    object.extract().map_err(wrong)
+    let array: PyArrayLikeDyn<'py, f64, AllowTypeChange> = object.extract().map_err(wrong)?;
+    Ok(Numbers::Made(array.as_array().mapv(degree_of)))
 }
 
 /// A view of two axes.

@@ -112,7 +112,8 @@ const CONTRADICTIONS: usize = 5;
 const PAIRED_RULES: usize = 2_000;
 /// The most crisp inputs tried out for one rule set.
 const TRIED_INPUTS: usize = 4_096;
-/// The most degrees of inputs tried out in all, so that large rule bases are checked in seconds.
+/// The most degrees of inputs, and rule sets behind those tried, in all: large rule bases are checked
+/// in seconds.
 const TRIED_DEGREES: usize = 1 << 27;
 /// The most of them that are looked at for the rules that contradict each other.
 const TRIED_CONTRADICTIONS: usize = 256;
@@ -332,6 +333,10 @@ impl<'e> Set<'e> {
     /// at random.
     fn tried_out(&self) -> Vec<(usize, WarningKind)> {
         let base = self.engine.base();
+        // As much as it takes to find out what is behind each rule set.
+        if TRIED_DEGREES / base.rule_sets().len() < base.rule_sets().len() {
+            return Vec::new();
+        }
         let cases = self.crisp_cases();
         if cases.is_empty() {
             return Vec::new();
@@ -385,7 +390,8 @@ impl<'e> Set<'e> {
         sets.flat_map(|set| set.reads()).for_each(|read| behind[read] = true);
         let inputs: Vec<&Attribute> =
             base.inputs().filter(|input| behind[base.position(input.name()).expect("an input")]).collect();
-        let most = TRIED_INPUTS.min(TRIED_DEGREES / (base.rule_sets().len() * base.input_width()));
+        let behind_it = cone.iter().filter(|&&stage| stage).count();
+        let most = TRIED_INPUTS.min(TRIED_DEGREES / (base.rule_sets().len() * (base.input_width() + behind_it)));
         let all = inputs
             .iter()
             .try_fold(1usize, |count, input| count.checked_mul(input.domain().len()).filter(|&count| count <= most));

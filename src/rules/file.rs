@@ -269,10 +269,13 @@ fn load(text: &str, path: &Path, given: &[(&str, i64)], limits: &Limits) -> Resu
         text: text.to_owned(),
         settings: given.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
     });
-    builder.check().map_err(|BaseFault { rule, attribute, error }| {
+    let base = builder.check().map_err(|BaseFault { rule, attribute, error }| {
         let start = rule.map(|i| rule_starts[i]).or(attribute.map(|i| attribute_starts[i]));
         source.error(start.unwrap_or(0), *error)
-    })
+    })?;
+    let depth = base.rule_sets_by_depth().len();
+    limits.check(Limit::Depth, depth as u64).map_err(|kind| source.error(0, kind.into()))?;
+    Ok(base)
 }
 
 /// The text of a file, for turning byte offsets into places.

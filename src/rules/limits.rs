@@ -49,6 +49,8 @@ pub enum Limit {
     ConditionsOfRule,
     /// Conditions of all rules together.
     Conditions,
+    /// Rule sets that build on one another.
+    Depth,
     /// Values of one domain, at most [`Domain::LIMIT`].
     DomainValues,
     /// Values of all domains together; a tuple counts as the values it is made of.
@@ -114,6 +116,7 @@ impl Limit {
             Self::Attributes | Self::Rules => 5_000_000,
             Self::ConditionsOfRule => 1_000_000,
             Self::Conditions => 20_000_000,
+            Self::Depth => 10_000,
             Self::DomainValues => Domain::LIMIT as u64,
             Self::AllValues => 50_000_000,
             Self::Evaluations => 20_000_000,
@@ -142,6 +145,7 @@ impl Limit {
             Self::Rules => "rules",
             Self::ConditionsOfRule => "conditions of one rule",
             Self::Conditions => "conditions",
+            Self::Depth => "rule sets that build on one another",
             Self::DomainValues => "values of a domain",
             Self::AllValues => "values of all domains together",
             Self::Evaluations => "values for which conditions are evaluated",
