@@ -1,7 +1,7 @@
 //! Fuzzy relational equations, without any rule.
 
 use numpy::ndarray::{Array1, ArrayView1, ArrayView2, Axis, Ix1, Ix2};
-use numpy::{AllowTypeChange, IntoPyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayLike2, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray2};
 use pinesy::relation::{self, Composition};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -61,13 +61,16 @@ impl System {
         composition: &str,
         tolerance: f32,
     ) -> Result<Self, Fault> {
-        let wrong = |error: PyErr| Fault::given(format!("matrix: {error}: expected numbers in rows and columns"));
-        let array: PyArrayLike2<'_, f32, AllowTypeChange> = matrix.extract().map_err(wrong)?;
-        let matrix = (**array).clone().unbind();
+        let py = rhs.py();
+        // One of float32 is kept as it is, without a copy.
+        let matrix = match matrix.extract::<PyReadonlyArray2<'_, f32>>() {
+            Ok(array) => (*array).clone().unbind(),
+            Err(_) => self::matrix("matrix", &numbers("matrix", matrix)?)?.to_owned().into_pyarray(py).unbind(),
+        };
         let unknown = |_| Fault::given(format!("composition '{composition}': expected min-max or max-min"));
         let composition: Composition = composition.parse().map_err(unknown)?;
         let system = Self { composition, matrix, rhs: row("rhs", rhs)?.to_vec(), tolerance };
-        system.ask(rhs.py(), |_| ())?;
+        system.ask(py, |_| ())?;
         Ok(system)
     }
 

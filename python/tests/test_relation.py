@@ -55,3 +55,21 @@ def test_errors():
     ]:
         with pytest.raises(pinesy.Error):
             wrong()
+
+
+@pytest.mark.parametrize("number", [1.00000001, -1e-50])
+def test_degrees_are_checked_before_they_are_rounded(number):
+    for given in ([[0.5, number]], np.array([[0.5, number]])):
+        with pytest.raises(pinesy.Error, match="expected"):
+            System(given, [0.5])
+    with pytest.raises(pinesy.Error, match="expected"):
+        System([[0.5]], [number])
+    with pytest.raises(pinesy.Error, match="expected"):
+        pinesy.decide([0.5, number])
+    rules = """
+        attribute = [{ name = "sky", domain = ["clear", "grey"] }, { name = "rain", domain = ["no", "yes"] }]
+        rule = [{ if = "sky == 'grey'", then = "rain == 'yes'" }]
+    """
+    engine = pinesy.Engine(pinesy.RuleBase(rules))
+    with pytest.raises(pinesy.Error, match="sky"):
+        engine.infer({"sky": np.array([[1.0, number]])})

@@ -56,7 +56,8 @@ impl TryFrom<CasesFile> for Cases {
         let base = file.rules.ok_or(Error::NoRuleText)?.parse().map_err(|error| Error::Rules(error.into()))?;
         // Before memory is taken for so many cases.
         for input in base.inputs() {
-            let degrees = file.inputs.get(input.name()).map_or(0, |Degrees(degrees)| degrees.len());
+            let missing = || Error::MissingInput(input.name().to_owned());
+            let degrees = file.inputs.get(input.name()).ok_or_else(missing)?.0.len();
             let found = degrees / input.domain().len();
             if file.cases.checked_mul(input.domain().len()) != Some(degrees) {
                 return Err(Error::Count { name: input.name().to_owned(), found, expected: file.cases });
