@@ -350,7 +350,15 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let mut lines: Vec<Json> = (0..100).map(|i| example(i / 10, i % 10)).collect();
-    std::fs::write(path("v.jsonl"), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    // Three of the hundred validation examples say by an array that a last digit is another. All say
+    // by a value, and rightly, what the first digit is.
+    let mut validation = lines.clone();
+    for (i, wrong) in [(7, 8), (34, 8), (99, 0)] {
+        validation[i]["targets"]["y1"] = json!((0..10).map(|d| u8::from(d == wrong)).collect::<Vec<_>>());
+    }
+    // Another leaves the right one possible: that is wrong as well.
+    validation[50]["targets"]["y1"] = json!([0, 0, 1, 0, 0, 0.5, 0, 0, 0, 0]);
+    std::fs::write(path("v.jsonl"), validation.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     // 3 + 4 was written down as 3 + 5.
     lines[34]["targets"] = example(3, 5)["targets"].clone();
     std::fs::write(path("e.jsonl"), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
@@ -375,7 +383,7 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     let output = run(with, &path("e.jsonl"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
-    assert_eq!(report["accuracy"], 1.0);
+    assert_eq!(report["accuracy"], 0.96);
     assert_eq!(report["learning"]["rule_sets"][0]["kept"], 99, "the wrong example is dropped");
     let conflicts = std::fs::read_to_string(path("c.jsonl")).unwrap();
     let first: Json = serde_json::from_str(conflicts.lines().next().unwrap()).unwrap();
@@ -387,7 +395,7 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     fixed.push(path("v.jsonl"));
     assert!(run(fixed, &path("e.jsonl")).status.success());
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
-    assert_eq!(report["validation_accuracy"], 1.0);
+    assert_eq!(report["validation_accuracy"], 0.96);
 }
 
 #[test]
