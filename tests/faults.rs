@@ -185,12 +185,17 @@ fn a_killed_training_goes_on_from_a_whole_state() {
     // Files may not grow beyond 512 bytes.
     failed(&desk.run_after("trap '' XFSZ; ulimit -f 1", TRAIN), 1, "File too large");
     assert_eq!(desk.read("out"), b"before");
+    // Without the trap it is killed in the midst of a write.
+    assert!(!desk.run_after("ulimit -c 0; ulimit -f 1", TRAIN).status.success());
+    assert_eq!(desk.read("out"), b"before");
 }
 
 #[test]
 fn a_full_disk_is_told_and_leaves_the_old_file() {
-    let desk = Desk::new(300);
     for &(arguments, files) in WRITERS {
+        let desk = Desk::new(300);
+        assert!(desk.run(arguments).status.success(), "{arguments}");
+        let new: Vec<Vec<u8>> = files.iter().map(|file| desk.read(file)).collect();
         files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
         // Files may not grow beyond 512 bytes, and who tries is told by an error, not killed.
         let output = desk.run_after("trap '' XFSZ; ulimit -f 1", arguments);
@@ -203,7 +208,19 @@ fn a_full_disk_is_told_and_leaves_the_old_file() {
             assert!(content == b"before" || (content.len() <= 512 && content.ends_with(b"\n")), "{arguments}: {shown}");
         }
         assert!(desk.names().iter().all(|name| !name.starts_with('.')), "{:?}", desk.names());
+        // Without the trap it is killed in the midst of a write: what goes to the file itself would be
+        // seen for certain.
+        files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
+        let output = desk.run_after("ulimit -c 0; ulimit -f 1", arguments);
+        assert_eq!(output.status.success(), new.iter().all(|new| new.len() <= 512), "{arguments}");
+        for (file, new) in files.iter().zip(&new) {
+            let content = desk.read(file);
+            let shown = String::from_utf8_lossy(&content);
+            let whole = content == b"before" || (content == *new && new.len() <= 512);
+            assert!(whole, "{arguments}: {file} is\n{shown}");
+        }
     }
+    let desk = Desk::new(300);
     for arguments in ["infer RULES patients.jsonl", "explain RULES patients.jsonl", "ask RULES patients.jsonl"] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = desk.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
