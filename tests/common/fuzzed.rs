@@ -1,10 +1,13 @@
 //! What must hold of any bytes: one function for each fuzz target. The tests replay the seeds and
 //! past crashes through the same functions.
 
+use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::io::Write;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use ndarray::{Array2, aview1};
 use pinesy::command::{SystemFile, parse_json, parse_npy, read_cases};
 use pinesy::datasets::{idx, read_puzzles};
 use pinesy::explain::{Explainer, Leaf, Symbol};
@@ -13,6 +16,8 @@ use pinesy::learning::{Error, LearningConfig, learn, learn_streamed};
 use pinesy::possibility::{Transform, Value, decide};
 use pinesy::relation::Composition;
 use pinesy::rules::{Limit, Limits, RuleBase};
+use serde_json::Value as Json;
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::plain::{NAMES, Plain, PlainRule};
 
@@ -43,16 +48,33 @@ static TRIAGE: LazyLock<Engine> = LazyLock::new(|| {
     Engine::of(&RuleBase::parse(include_str!("../../rulesets/triage.toml"), "triage.toml", &[]).unwrap())
 });
 
-/// A file of calibration is refused, or gives sets that only grow with the error's fall.
+/// A file of calibration is refused, or gives sets that only grow with the error's fall and with what
+/// is unknown. Its engine and checksum are set right first: else hardly any would get so far.
 pub fn calibration(bytes: &[u8]) {
-    let Ok(calibration) = serde_json::from_slice::<Calibration>(bytes) else { return };
+    let Ok(mut file) = serde_json::from_slice::<Json>(bytes) else { return };
     let engine = &*TRIAGE;
-    let Ok(()) = calibration.check(engine, calibration.reading(), 0.5) else { return };
-    let inputs = engine.base().inputs().map(|input| input.name());
-    let unknown = inputs.fold(engine.cases().count(1), |cases, name| cases.unknown(name)).build().unwrap();
-    let sizes = |error| calibration.sets(engine, &unknown, "urgency", error).map(|sets| sets.sizes());
-    if let (Ok(wide), Ok(narrow)) = (sizes(0.5), sizes(0.9)) {
-        assert!(wide[0] >= narrow[0]);
+    let Some(fields) = file.as_object_mut() else { return };
+    fields.insert("engine".to_owned(), engine.fingerprint().to_string().into());
+    let Ok(truths) = serde_json::from_value::<BTreeMap<String, Vec<Vec<f64>>>>(file["truths"].clone()) else { return };
+    let mut hash = SipHasher13::new();
+    let all = (&file["engine"], &file["of"], &file["score"], &file["reading"], truths);
+    hash.write(&serde_json::to_vec(&all).unwrap());
+    file["checksum"] = format!("{:032x}", hash.finish128().as_u128()).into();
+    let Ok(calibration) = serde_json::from_value::<Calibration>(file) else { return };
+    let written = serde_json::to_string(&calibration).unwrap();
+    assert_eq!(serde_json::from_str::<Calibration>(&written).unwrap(), calibration);
+    calibration.check(engine, calibration.reading(), 0.999).ok();
+    // Of the last case nothing is known.
+    let known = |case: usize, value: usize, size: usize| if value == case % size { 1.0 } else { case as f32 / 4.0 };
+    let column = |size: usize| Array2::from_shape_fn((5, size), |(case, value)| known(case, value, size));
+    let inputs = engine.base().inputs().map(|input| (input.name(), column(input.domain().len())));
+    let cases = inputs.fold(engine.cases(), |cases, (name, column)| cases.possibilities(name, &column));
+    let cases = cases.build().unwrap();
+    for attribute in ["infection", "urgency"] {
+        let sizes = |error: f64| calibration.sets(engine, &cases, attribute, error).map(|sets| sets.sizes());
+        let sizes: Vec<Vec<usize>> = [0.05, 0.3, 0.5, 0.9, 0.999].into_iter().filter_map(|e| sizes(e).ok()).collect();
+        assert!(sizes.is_sorted_by(|low, high| low.iter().zip(high).all(|(low, high)| low >= high)), "{sizes:?}");
+        assert!(sizes.iter().all(|sizes| sizes.iter().all(|size| *size <= sizes[4])), "{sizes:?}");
     }
 }
 
@@ -132,7 +154,10 @@ pub fn parameters(bytes: &[u8]) {
     {
         assert_eq!(engine.with_parameters(&engine.parameters()).unwrap().fingerprint(), engine.fingerprint());
     }
-    let _ = serde_json::from_slice::<Engine>(bytes);
+    if let Ok(engine) = serde_json::from_slice::<Engine>(bytes) {
+        let again: Engine = serde_json::from_str(&serde_json::to_string(&engine).unwrap()).unwrap();
+        assert_eq!(again.fingerprint(), engine.fingerprint());
+    }
     if let Ok(cases) = serde_json::from_slice::<Cases>(bytes) {
         assert_eq!(serde_json::from_str::<Cases>(&serde_json::to_string(&cases).unwrap()).unwrap(), cases);
     }
@@ -144,21 +169,54 @@ pub fn records(bytes: &[u8]) {
     assert_eq!(parse_json(json.to_string().as_bytes()).unwrap(), json);
 }
 
-/// Whatever text a rule file is, it becomes rules or an error that is short, in bounded time.
+/// Whatever text a rule file is, and whatever its parameters are set to, it becomes rules or an error
+/// that is short, in bounded time. A digit, 0 to 2, says how many settings come before the text: of
+/// each a name of one letter, and a number from '0' up.
 pub fn rule_file(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some((count, rest)) = bytes.split_first() else { return };
+    let Some((settings, text)) = rest.split_at_checked(2 * usize::from(count % 3)) else { return };
+    let setting = |pair: &[u8]| {
+        let number = match pair[1] {
+            0 => i64::MIN,
+            0xff => i64::MAX,
+            byte => i64::from(byte) - i64::from(b'0'),
+        };
+        (char::from(pair[0]).to_string(), number)
+    };
+    let settings: Vec<(String, i64)> = settings.chunks(2).map(setting).collect();
+    let settings: Vec<(&str, i64)> = settings.iter().map(|(name, number)| (name.as_str(), *number)).collect();
+    let Ok(text) = std::str::from_utf8(text) else { return };
     let few = [Limit::Repetitions, Limit::AllValues, Limit::Evaluations, Limit::Steps, Limit::Rules];
     let limits = Limits::default().with(Limit::Cells, 1_000_000);
     let limits = few.into_iter().fold(limits, |limits, limit| limits.with(limit, 10_000));
-    match RuleBase::parse_with(text, "fuzz.toml", &[], &limits) {
+    match RuleBase::parse_with(text, "fuzz.toml", &settings, &limits) {
         Ok(base) => drop(Engine::of(&base)),
         Err(error) => assert!(error.to_string().len() < 20_000),
     }
 }
 
+/// A system as `pinesy solve` reads it: after a 0 JSON; after a 1 a matrix and, behind an empty line,
+/// the right-hand side as CSV; after a 2 both as .npy.
+fn system_file(bytes: &[u8]) -> Option<SystemFile> {
+    let (kind, content) = bytes.split_first()?;
+    let (extension, part) = match kind % 3 {
+        0 => return SystemFile::parse(content).ok(),
+        1 => ("csv", &b"\n\n"[..]),
+        _ => ("npy", &b"\x93NUMPY"[..]),
+    };
+    let at = content.windows(part.len()).rposition(|window| window == part)?;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name).with_extension(extension);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    SystemFile::read(write("matrix", &content[..at]), Some(&write("rhs", &content[at..]))).ok()
+}
+
 /// Whatever bytes `pinesy solve` reads, it answers or explains, and its answers are right.
 pub fn solve_reader(bytes: &[u8]) {
-    let Ok(file) = SystemFile::parse(bytes) else { return };
+    let Some(file) = system_file(bytes) else { return };
     for composition in [Composition::MinMax, Composition::MaxMin] {
         let Ok(system) = file.system(composition) else { continue };
         let approximation = system.approximation();
@@ -251,31 +309,92 @@ impl Choices<'_> {
     }
 }
 
-/// Bytes become a small rule base and cases: every way to infer gives what the formulas do, learning
-/// in parts gives what learning at once does, and the changes foretold alter the decision.
+/// Bytes become a small rule base and cases: every way to infer gives what the formulas do, backward
+/// inference what all assignments do, learning in parts what learning at once does, and the changes
+/// foretold alter the decision.
 pub fn differential(bytes: &[u8]) {
     let mut choices = Choices(bytes.iter());
     let plain = choices.plain();
     let [a, b, _, end] = plain.sizes;
     let rows: Vec<(Row, Vec<f32>)> =
         (0..1 + choices.below(20)).map(|_| ([choices.degrees(a), choices.degrees(b)], choices.degrees(end))).collect();
-    let cut = choices.below(20);
+    let cuts: Vec<usize> = (0..choices.below(5)).map(|_| choices.below(rows.len() + 1)).collect();
     let engine = plain.engine();
     let cases = plain.cases(&engine, &rows.iter().map(|row| row.0.clone()).collect::<Vec<Row>>());
     let inferred = engine.infer_batch(&cases, &NAMES[2..]).unwrap();
     for (i, (row, _)) in rows.iter().enumerate() {
-        let alone = engine.infer(&cases.row(i)).unwrap();
+        let case = cases.row(i);
+        let alone = engine.infer(&case).unwrap();
         let expected = plain.by_definition(row);
         for (name, expected) in NAMES.iter().zip(&expected).skip(2) {
             assert_eq!(alone.get(name).unwrap().degrees(), expected);
             assert_eq!(inferred.distribution(name, i).unwrap().degrees(), expected);
+            let relation = engine.relation(name).unwrap();
+            let atoms = relation.apply(aview1(&engine.premises(name, &case).unwrap()));
+            let classes = relation.partition().class_of().iter();
+            assert_eq!(classes.map(|class| atoms[*class as usize]).collect::<Vec<f32>>(), *expected);
         }
     }
-    learned_in_parts(&plain, &engine, &rows, cut);
+    explained_backward(&plain, &engine, &rows);
+    learned_in_parts(&plain, &engine, &rows, cuts);
     changes_made(&plain, &engine, &rows[0].0);
 }
 
-fn learned_in_parts(plain: &Plain, engine: &Engine, rows: &[(Row, Vec<f32>)], cut: usize) {
+/// The highest joint possibility of each value of each attribute, over all assignments. What counts:
+/// the inputs that are read, what was observed of the last attribute, and every rule.
+fn over_assignments(plain: &Plain, reads: [bool; 2], row: &Row, observed: Option<&[f32]>) -> [Vec<f32>; 4] {
+    let mut highest = plain.sizes.map(|size| vec![0.0f32; size]);
+    let [a, b, mid, end] = plain.sizes;
+    for number in 0..a * b * mid * end {
+        let values = [number % a, number / a % b, number / (a * b) % mid, number / (a * b * mid)];
+        let mut joint = observed.map_or(1.0, |degrees| degrees[values[3]]);
+        for input in (0..2).filter(|input| reads[*input]) {
+            joint = joint.min(row[input][values[input]]);
+        }
+        for (set, conclusion) in [(0, 2), (1, 3)] {
+            for rule in &plain.rules[set] {
+                let premise = rule.premise.iter().all(|(attribute, members)| members[values[*attribute]]);
+                joint = joint.min(match (premise, rule.members[values[conclusion]]) {
+                    (true, false) => rule.r,
+                    (false, true) => rule.s,
+                    _ => 1.0,
+                });
+            }
+        }
+        for (highest, value) in highest.iter_mut().zip(values) {
+            highest[value] = highest[value].max(joint);
+        }
+    }
+    highest
+}
+
+fn explained_backward(plain: &Plain, engine: &Engine, rows: &[(Row, Vec<f32>)]) {
+    let inputs: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
+    // Of the first case nothing is observed.
+    let observed: Vec<Option<&[f32]>> = rows.iter().enumerate().map(|(i, row)| (i > 0).then_some(&row.1[..])).collect();
+    let targets = observed.iter().map(|degrees| degrees.map(|degrees| Target::Degrees(degrees.to_vec())));
+    let cases = plain.inputs(engine, &inputs).observed("end", targets).build().unwrap();
+    let reads = [0, 1].map(|input| engine.base().inputs().any(|attribute| attribute.name() == NAMES[input]));
+    let used: Vec<usize> = (0..4).filter(|&attribute| attribute > 1 || reads[attribute]).collect();
+    let names: Vec<&str> = used.iter().map(|&attribute| NAMES[attribute]).collect();
+    let backward = engine.backward();
+    let found = backward.abduce(&cases, &names).unwrap();
+    for (i, row) in inputs.iter().enumerate() {
+        let expected = over_assignments(plain, reads, row, observed[i]);
+        let told = |name: &str| found.degrees().distribution(name, i).unwrap().degrees().to_vec();
+        let height = expected[2].iter().copied().fold(0.0, f32::max);
+        let conflict = found.conflicts()[i];
+        assert!(conflict <= 1.0 - height && (!backward.is_exact() || conflict == 1.0 - height));
+        for (&attribute, name) in used.iter().zip(&names) {
+            let (told, expected) = (told(name), &expected[attribute]);
+            assert!(told.iter().zip(expected).all(|(told, expected)| told >= expected), "{name}: {told:?}");
+            assert!(!backward.is_exact() || told == *expected, "{name}: {told:?}");
+        }
+    }
+}
+
+/// In one to five parts, some of which may be empty.
+fn learned_in_parts(plain: &Plain, engine: &Engine, rows: &[(Row, Vec<f32>)], mut cuts: Vec<usize>) {
     let part = |rows: &[(Row, Vec<f32>)]| -> Cases {
         let inputs: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
         let targets = rows.iter().map(|row| Some(Target::Degrees(row.1.clone())));
@@ -283,8 +402,9 @@ fn learned_in_parts(plain: &Plain, engine: &Engine, rows: &[(Row, Vec<f32>)], cu
     };
     let config = LearningConfig::default();
     let whole = learn(engine, &part(rows), &config).unwrap().0;
-    let (first, last) = rows.split_at(cut % (rows.len() + 1));
-    let parts = || [first, last].into_iter().filter(|rows| !rows.is_empty()).map(|rows| Ok::<_, Error>(part(rows)));
+    cuts.extend([0, rows.len()]);
+    cuts.sort_unstable();
+    let parts = || cuts.windows(2).map(|ends| Ok::<_, Error>(part(&rows[ends[0]..ends[1]])));
     assert_eq!(learn_streamed(engine, parts, &config).unwrap().0, whole);
 }
 
