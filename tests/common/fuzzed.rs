@@ -7,14 +7,14 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use ndarray::{Array2, aview1};
+use ndarray::{Array1, Array2, aview1};
 use pinesy::command::{SystemFile, parse_json, parse_npy, read_cases};
 use pinesy::datasets::{idx, read_puzzles};
 use pinesy::explain::{Explainer, Leaf, Symbol};
 use pinesy::inference::{Calibration, Cases, Engine, Parameters, Target};
 use pinesy::learning::{Error, LearningConfig, learn, learn_streamed};
 use pinesy::possibility::{Transform, Value, decide};
-use pinesy::relation::Composition;
+use pinesy::relation::{Composition, System};
 use pinesy::rules::{Limit, Limits, RuleBase};
 use serde_json::Value as Json;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -229,6 +229,241 @@ pub fn solve_reader(bytes: &[u8]) {
             assert_eq!(approximation.distance, 0.0);
             assert!(solutions.take(10).all(|x| system.is_solution(x.view()).unwrap()));
         }
+    }
+}
+
+/// The most that the difference of two degrees is rounded by.
+const ROUNDING: f64 = f32::EPSILON as f64 / 4.0;
+
+/// How many opposite solutions are looked at, at most.
+const LISTED: usize = 50;
+
+/// Everything that is said of a system, against its definition. Distances are those of the formulas,
+/// in f64, but for the rounding of a difference; all else is exact.
+pub fn solved(composition: Composition, matrix: &Array2<f32>, rhs: &Array1<f32>) {
+    let system = System::new(composition, matrix.view(), rhs.view()).unwrap();
+    let what = format!("{composition}\n{matrix:?}\n{rhs:?}");
+    let product = |x: &Array1<f32>| -> Array1<f32> {
+        matrix
+            .outer_iter()
+            .map(|row| row.into_iter().zip(x).map(|(&a, &x)| composed(composition, a, x)))
+            .map(|degrees| match composition {
+                Composition::MinMax => degrees.fold(1.0, f32::min),
+                Composition::MaxMin => degrees.fold(0.0, f32::max),
+            })
+            .collect()
+    };
+    let is_met = |x: &Array1<f32>| product(x) == *rhs;
+    let solves = |x: &Array1<f32>| {
+        assert_eq!(system.product(x.view()).unwrap(), product(x), "{what}");
+        assert_eq!(system.is_solution(x.view()).unwrap(), is_met(x), "{what}");
+        is_met(x)
+    };
+
+    // Column by column the least x, or the greatest, that lets no row fall short, or go beyond.
+    let extreme: Array1<f32> = matrix
+        .columns()
+        .into_iter()
+        .map(|column| {
+            let rows = column.into_iter().zip(rhs);
+            match composition {
+                Composition::MinMax => rows.filter(|(a, y)| a < y).map(|(_, y)| *y).fold(0.0, f32::max),
+                Composition::MaxMin => rows.filter(|(a, y)| a > y).map(|(_, y)| *y).fold(1.0, f32::min),
+            }
+        })
+        .collect();
+    let consistent = solves(&extreme);
+    assert_eq!(system.extreme_candidate(), extreme, "{what}");
+    assert_eq!(system.is_consistent(), consistent, "{what}");
+    assert_eq!(system.extreme_solution(), consistent.then(|| extreme.clone()), "{what}");
+
+    match system.opposite_solutions() {
+        Err(_) => assert!(!consistent && system.solution_intervals().is_err(), "{what}"),
+        Ok(solutions) => {
+            assert!(consistent, "{what}");
+            let count = solutions.count_up_to(LISTED);
+            let solutions: Vec<Array1<f32>> = solutions.take(LISTED + 1).collect();
+            assert!(!solutions.is_empty(), "{what}");
+            assert!(solutions.len() > LISTED || count == Some(solutions.len() as u128), "{what}: {count:?}");
+            for (i, x) in solutions.iter().enumerate() {
+                assert!(solves(x) && is_last(composition, x, is_met), "{what}: {x}");
+                let others = solutions.iter().enumerate().filter(|(j, _)| *j != i);
+                assert!(others.into_iter().all(|(_, other)| !reaches(composition, other, x)), "{what}: {x}");
+            }
+            if solutions.len() <= LISTED {
+                let reached = |first| furthest(composition, &extreme, rhs, first, is_met);
+                assert!((0..extreme.len().min(5)).all(|first| solutions.contains(&reached(first))), "{what}");
+            }
+            let intervals = system.solution_intervals().unwrap();
+            for ((low, high), x) in intervals.zip(&solutions) {
+                assert!(
+                    solves(&low) && solves(&high) && low.iter().zip(&high).all(|(low, high)| low <= high),
+                    "{what}"
+                );
+                let ends = [&low, &high];
+                assert!(ends.contains(&x) && ends.contains(&&extreme), "{what}");
+            }
+        }
+    }
+
+    let formulas = Formulas::of(composition, matrix, rhs);
+    let distances = system.row_distances();
+    let partial = system.partial();
+    for (i, &distance) in distances.iter().enumerate() {
+        let exact = formulas.row_distance(i);
+        assert!((f64::from(distance) - exact).abs() <= ROUNDING, "{what}: row {i} {distance} and not {exact}");
+        let row = matrix.row(i).to_vec();
+        assert_eq!(partial.row_distance(&row, rhs[i]).unwrap(), distance, "{what}: row {i}");
+        // 0 says 0, or what no f32 is as small as.
+        assert!(exact > 0.0 || distance == 0.0, "{what}: row {i} {distance}");
+        assert!(distance > 0.0 || exact < f64::from(f32::from_bits(1)), "{what}: row {i} {exact}");
+    }
+    let distance = distances.iter().copied().fold(0.0, f32::max);
+    assert_eq!(system.chebyshev_distance(), distance, "{what}");
+    assert_eq!(formulas.distance() == 0.0, consistent, "{what}");
+
+    let approximation = system.approximation();
+    assert_eq!(approximation.distance, distance, "{what}");
+    assert_eq!(approximation.rhs, product(&approximation.solution), "{what}");
+    let gap = furthest_apart(&approximation.rhs, rhs);
+    assert!((gap - f64::from(distance)).abs() <= 2.0 * ROUNDING, "{what}: {gap} and not {distance}");
+    // The extreme one, but for the rounding of what is ∇ away from a degree.
+    let nearby = System::new(composition, matrix.view(), approximation.rhs.view()).unwrap().extreme_solution();
+    let gap = furthest_apart(&nearby.unwrap(), &approximation.solution);
+    assert!(gap <= 2.0 * ROUNDING, "{what}: {}", approximation.solution);
+
+    let kept = system.maximal_consistent_rows();
+    let is_consistent = |rows: &[usize]| {
+        let (matrix, rhs) = system.subsystem(rows);
+        rows.is_empty() || System::new(composition, matrix.view(), rhs.view()).unwrap().is_consistent()
+    };
+    assert!(is_consistent(&kept), "{what}: {kept:?}");
+    let others: Vec<usize> = (0..rhs.len()).filter(|row| !kept.contains(row)).collect();
+    assert!(others.iter().all(|row| !is_consistent(&[&kept[..], &[*row]].concat())), "{what}: {kept:?}");
+
+    let worst = system.worst_rows();
+    assert_eq!(worst.is_empty(), consistent, "{what}: {worst:?}");
+    assert!(worst.iter().all(|row| distances[*row] == distance && others.contains(row)), "{what}: {worst:?}");
+    let all = others.iter().filter(|row| distances[**row] == distance);
+    assert!(distance == 0.0 || all.eq(&worst), "{what}: {worst:?}");
+
+    let change = system.approximate_matrix();
+    assert_eq!(change.distance == 0.0, consistent, "{what}");
+    assert!(System::new(composition, change.matrix.view(), rhs.view()).unwrap().is_consistent(), "{what}");
+    let gap = furthest_apart(&change.matrix, matrix);
+    assert!((gap - f64::from(change.distance)).abs() <= ROUNDING, "{what}: {gap} and not {}", change.distance);
+    if let Some(exact) = formulas.matrix_distance() {
+        assert!((f64::from(change.distance) - exact).abs() <= ROUNDING, "{what}: {} and not {exact}", change.distance);
+    }
+}
+
+fn composed(composition: Composition, a: f32, x: f32) -> f32 {
+    match composition {
+        Composition::MinMax => a.max(x),
+        Composition::MaxMin => a.min(x),
+    }
+}
+
+/// Whether x goes as far as another vector in every column, away from the extreme solution.
+fn reaches(composition: Composition, x: &Array1<f32>, other: &Array1<f32>) -> bool {
+    x.iter().zip(other).all(|(x, other)| match composition {
+        Composition::MinMax => x >= other,
+        Composition::MaxMin => x <= other,
+    })
+}
+
+/// Whether no column of a solution goes any further.
+fn is_last(composition: Composition, x: &Array1<f32>, is_met: impl Fn(&Array1<f32>) -> bool) -> bool {
+    (0..x.len()).all(|column| {
+        let mut further = x.clone();
+        further[column] = match composition {
+            Composition::MinMax => x[column].next_up(),
+            Composition::MaxMin => x[column].next_down(),
+        };
+        !(0.0..=1.0).contains(&further[column]) || !is_met(&further)
+    })
+}
+
+/// The solution that goes as far from the extreme one as it can, column by column from the first.
+fn furthest(
+    composition: Composition,
+    extreme: &Array1<f32>,
+    rhs: &Array1<f32>,
+    first: usize,
+    is_met: impl Fn(&Array1<f32>) -> bool,
+) -> Array1<f32> {
+    let mut ends: Vec<f32> = rhs.iter().copied().chain([0.0, 1.0]).collect();
+    ends.sort_unstable_by(f32::total_cmp);
+    if composition == Composition::MinMax {
+        ends.reverse();
+    }
+    let (mut x, columns) = (extreme.clone(), extreme.len());
+    for column in (0..columns).map(|column| (column + first) % columns) {
+        let mut further = x.clone();
+        let end = ends.iter().find(|end| {
+            further[column] = **end;
+            reaches(composition, &further, &x) && is_met(&further)
+        });
+        x[column] = end.copied().unwrap_or(x[column]);
+    }
+    x
+}
+
+fn furthest_apart<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'a f32>) -> f64 {
+    a.into_iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs()).fold(0.0, f64::max)
+}
+
+/// A system in f64 where differences of degrees are exact or rounded far below f32's; of a max-min
+/// system all degrees are taken from 0, which makes it min-max.
+struct Formulas {
+    matrix: Array2<f64>,
+    rhs: Array1<f64>,
+    top: f64,
+}
+
+impl Formulas {
+    fn of(composition: Composition, matrix: &Array2<f32>, rhs: &Array1<f32>) -> Self {
+        let (sign, top) = if composition == Composition::MinMax { (1.0, 1.0) } else { (-1.0, 0.0) };
+        let signed = |degree: &f32| sign * f64::from(*degree);
+        Self { matrix: matrix.map(signed), rhs: rhs.map(signed), top }
+    }
+
+    /// The least, over the columns, of what it takes to bring a row down and not to need the column
+    /// for a row above.
+    fn row_distance(&self, row: usize) -> f64 {
+        let y = self.rhs[row];
+        let above = |column: usize| {
+            let of = |(a, z): (&f64, &f64)| ((z - y) / 2.0).min(z - a).max(0.0);
+            self.matrix.column(column).iter().zip(&self.rhs).map(of).fold(0.0, f64::max)
+        };
+        let down = |column: usize| (self.matrix[[row, column]] - y).max(above(column));
+        (0..self.matrix.ncols()).map(down).fold(self.top - y, f64::min)
+    }
+
+    fn distance(&self) -> f64 {
+        (0..self.rhs.len()).map(|row| self.row_distance(row)).fold(0.0, f64::max)
+    }
+
+    /// The least change of the matrix, over all ways to choose for each row the column that meets it;
+    /// none if these are too many.
+    fn matrix_distance(&self) -> Option<f64> {
+        let (rows, columns) = self.matrix.dim();
+        let ways = columns.checked_pow(rows as u32).filter(|ways| *ways <= 256)?;
+        let cost = |way: usize| {
+            let holder = |row: usize| way / columns.pow(row as u32) % columns;
+            let bounds: Vec<f64> = (0..columns)
+                .map(|column| {
+                    (0..rows).filter(|row| holder(*row) == column).fold(self.top, |x, row| x.min(self.rhs[row]))
+                })
+                .collect();
+            self.matrix.indexed_iter().fold(0.0, |cost: f64, ((row, column), a)| {
+                let y = self.rhs[row];
+                let raise = if bounds[column] < y { y - a } else { 0.0 };
+                let lower = if holder(row) == column { a - y } else { 0.0 };
+                cost.max(raise).max(lower)
+            })
+        };
+        (0..ways).map(cost).min_by(f64::total_cmp)
     }
 }
 
