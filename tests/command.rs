@@ -166,6 +166,10 @@ fn every_line_on_a_pipe_is_answered_before_the_next_is_written() {
         ("abduce", &observed, &in_json),
         ("ask --missing unknown", &lacking, &in_text),
         ("ask --missing unknown --json", &lacking, &in_json),
+        ("explain", &patient, &in_text),
+        ("explain --format json", &patient, &in_json),
+        ("explain --attribute pulse --value slow", &observed, &in_text),
+        ("explain --attribute pulse --value slow --format json", &observed, &in_json),
         ("infer", &row, &in_table),
     ];
     let faults = talks.iter().filter_map(|(command, line, answer)| {
