@@ -2,6 +2,10 @@
 //!
 //! `cargo run --release --example own_network`
 
+#[macro_use]
+#[path = "common/output.rs"]
+mod output;
+
 use std::error::Error;
 use std::ops::ControlFlow;
 

@@ -3,6 +3,10 @@
 //!
 //! `cargo run --release --no-default-features --example records`
 
+#[macro_use]
+#[path = "common/output.rs"]
+mod output;
+
 use std::error::Error;
 
 use pinesy::datasets::{Biopsy, read_biopsies};

@@ -1,9 +1,11 @@
 //! The command `pinesy`, run as its users run it.
 #![cfg(feature = "cli")]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
@@ -101,6 +103,81 @@ fn infer_answers_line_by_line() {
     let order: Vec<usize> =
         ["c1", "w1", "y1", "y0"].iter().map(|name| text.find(&format!("\"{name}\"")).unwrap()).collect();
     assert!(order[0] < order[1..].iter().copied().min().unwrap(), "cascade order");
+}
+
+/// A program in talk with the command: it writes a line, and waits for the answer before the next.
+struct Talk {
+    child: Child,
+    input: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Talk {
+    fn with(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinesy"));
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { child, input, lines }
+    }
+
+    /// Writes a line, and reads up to one of the answer that holds `expected`.
+    fn ask(&mut self, line: &str, expected: &str) -> Result<(), String> {
+        writeln!(self.input, "{line}").map_err(|error| error.to_string())?;
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(answer) if answer.contains(expected) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(format!("no {expected} in answer to {line}: {error}")),
+            }
+        }
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_line_on_a_pipe_is_answered_before_the_next_is_written() {
+    let patient = json!({"temperature": 39.5, "pulse": 120, "age": 4, "confused": "no"});
+    let patient = |id: usize| {
+        let mut patient = patient.clone();
+        patient["id"] = id.into();
+        patient.to_string()
+    };
+    let lacking = |id: usize| json!({"temperature": 39.5, "age": 4, "id": id}).to_string();
+    let observed = |id: usize| json!({"inputs": {"age": 4}, "observed": {"urgency": "now"}, "id": id}).to_string();
+    let head = |id: usize| if id == 1 { "temperature,pulse,age,confused,id\n" } else { "" };
+    let row = |id: usize| format!("{}39.5,120,4,no,{id}", head(id));
+    let in_json = |id: usize| format!("\"id\":{id}");
+    let in_table = |id: usize| format!("\"id\":\"{id}\"");
+    let in_text = |id: usize| format!("(id: {id})");
+    type Form<'a> = &'a dyn Fn(usize) -> String;
+    let talks: &[(&str, Form, Form)] = &[
+        ("infer", &patient, &in_json),
+        ("abduce", &observed, &in_json),
+        ("ask --missing unknown", &lacking, &in_text),
+        ("ask --missing unknown --json", &lacking, &in_json),
+        ("explain", &patient, &in_text),
+        ("explain --format json", &patient, &in_json),
+        ("explain --attribute pulse --value slow", &observed, &in_text),
+        ("explain --attribute pulse --value slow --format json", &observed, &in_json),
+        ("infer", &row, &in_table),
+    ];
+    let faults = talks.iter().filter_map(|(command, line, answer)| {
+        let arguments: Vec<&str> = command.split(' ').chain(["--keep", "id", "rulesets/triage.toml", "-"]).collect();
+        let mut talk = Talk::with(&arguments);
+        (1..=3).find_map(|id| talk.ask(&line(id), &answer(id)).err()).map(|fault| format!("{command}: {fault}"))
+    });
+    assert_eq!(faults.collect::<Vec<String>>(), [""; 0]);
 }
 
 #[test]
@@ -277,7 +354,15 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let mut lines: Vec<Json> = (0..100).map(|i| example(i / 10, i % 10)).collect();
-    std::fs::write(path("v.jsonl"), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    // Three of the hundred validation examples say by an array that a last digit is another. All say
+    // by a value, and rightly, what the first digit is.
+    let mut validation = lines.clone();
+    for (i, wrong) in [(7, 8), (34, 8), (99, 0)] {
+        validation[i]["targets"]["y1"] = json!((0..10).map(|d| u8::from(d == wrong)).collect::<Vec<_>>());
+    }
+    // Another leaves the right one possible: that is wrong as well.
+    validation[50]["targets"]["y1"] = json!([0, 0, 1, 0, 0, 0.5, 0, 0, 0, 0]);
+    std::fs::write(path("v.jsonl"), validation.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     // 3 + 4 was written down as 3 + 5.
     lines[34]["targets"] = example(3, 5)["targets"].clone();
     std::fs::write(path("e.jsonl"), lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
@@ -302,7 +387,7 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     let output = run(with, &path("e.jsonl"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
-    assert_eq!(report["accuracy"], 1.0);
+    assert_eq!(report["accuracy"], 0.96);
     assert_eq!(report["learning"]["rule_sets"][0]["kept"], 99, "the wrong example is dropped");
     let conflicts = std::fs::read_to_string(path("c.jsonl")).unwrap();
     let first: Json = serde_json::from_str(conflicts.lines().next().unwrap()).unwrap();
@@ -314,7 +399,7 @@ fn learn_searches_thresholds_and_lists_conflicts() {
     fixed.push(path("v.jsonl"));
     assert!(run(fixed, &path("e.jsonl")).status.success());
     let report: Json = serde_json::from_str(&std::fs::read_to_string(path("r.json")).unwrap()).unwrap();
-    assert_eq!(report["validation_accuracy"], 1.0);
+    assert_eq!(report["validation_accuracy"], 0.96);
 }
 
 #[test]

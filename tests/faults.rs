@@ -3,7 +3,7 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -185,12 +185,17 @@ fn a_killed_training_goes_on_from_a_whole_state() {
     // Files may not grow beyond 512 bytes.
     failed(&desk.run_after("trap '' XFSZ; ulimit -f 1", TRAIN), 1, "File too large");
     assert_eq!(desk.read("out"), b"before");
+    // Without the trap it is killed in the midst of a write.
+    assert!(!desk.run_after("ulimit -c 0; ulimit -f 1", TRAIN).status.success());
+    assert_eq!(desk.read("out"), b"before");
 }
 
 #[test]
 fn a_full_disk_is_told_and_leaves_the_old_file() {
-    let desk = Desk::new(300);
     for &(arguments, files) in WRITERS {
+        let desk = Desk::new(300);
+        assert!(desk.run(arguments).status.success(), "{arguments}");
+        let new: Vec<Vec<u8>> = files.iter().map(|file| desk.read(file)).collect();
         files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
         // Files may not grow beyond 512 bytes, and who tries is told by an error, not killed.
         let output = desk.run_after("trap '' XFSZ; ulimit -f 1", arguments);
@@ -203,13 +208,96 @@ fn a_full_disk_is_told_and_leaves_the_old_file() {
             assert!(content == b"before" || (content.len() <= 512 && content.ends_with(b"\n")), "{arguments}: {shown}");
         }
         assert!(desk.names().iter().all(|name| !name.starts_with('.')), "{:?}", desk.names());
+        // Without the trap it is killed in the midst of a write: what goes to the file itself would be
+        // seen for certain.
+        files.iter().for_each(|file| std::fs::write(desk.path(file), "before").unwrap());
+        let output = desk.run_after("ulimit -c 0; ulimit -f 1", arguments);
+        assert_eq!(output.status.success(), new.iter().all(|new| new.len() <= 512), "{arguments}");
+        for (file, new) in files.iter().zip(&new) {
+            let content = desk.read(file);
+            let shown = String::from_utf8_lossy(&content);
+            let whole = content == b"before" || (content == *new && new.len() <= 512);
+            assert!(whole, "{arguments}: {file} is\n{shown}");
+        }
     }
+    let desk = Desk::new(300);
     for arguments in ["infer RULES patients.jsonl", "explain RULES patients.jsonl", "ask RULES patients.jsonl"] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = desk.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
         failed(&output, 1, "No space left");
     }
     failed(&desk.run("learn RULES --out /dev/full patients.jsonl"), 1, "/dev/full: cannot be written: No space left");
+}
+
+/// Runs a command from which its reader turns away, before it starts or after the first byte.
+fn unread(mut command: Command, first: bool) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let reader = first.then_some(reader);
+    let child = command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    // It holds a writer's end as well.
+    drop(command);
+    reader.into_iter().for_each(|mut reader| reader.read_exact(&mut [0]).unwrap());
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn ended_quietly(what: &str, output: &Output) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !error.contains("panicked"), "{what}: {}: {error}", output.status);
+}
+
+/// As in `… | head`: whether the reader was gone before the first byte or went after it.
+#[test]
+fn who_stops_reading_is_no_failure() {
+    // Answers that no pipe holds.
+    let desk = Desk::new(2_000);
+    std::fs::write(desk.path("few.jsonl"), patients(20)).unwrap();
+    std::fs::write(desk.path("system.json"), r#"{"matrix":[[0.25,0.75],[0.5,0.5]],"rhs":[0.5,0.25]}"#).unwrap();
+    for arguments in [
+        "infer RULES patients.jsonl",
+        "abduce RULES patients.jsonl",
+        "ask RULES patients.jsonl",
+        "ask RULES --json patients.jsonl",
+        "explain RULES patients.jsonl",
+        "explain RULES --format json patients.jsonl",
+        "explain RULES --format dot patients.jsonl",
+        "explain RULES --format html patients.jsonl",
+        "explain RULES --attribute pulse few.jsonl",
+        "check RULES",
+        "check RULES --json",
+        "check RULES --graph dot",
+        "check RULES --graph html",
+        "rules-report RULES few.jsonl",
+        "rules-report RULES --json few.jsonl",
+        "solve --all system.json",
+        "solve --all --format table system.json",
+        "learn RULES --out - few.jsonl",
+        "calibrate RULES --out - few.jsonl",
+        "--help",
+        "infer --help",
+    ] {
+        for first in [false, true] {
+            ended_quietly(arguments, &unread(desk.command(arguments), first));
+        }
+    }
+}
+
+/// So it is with the examples that need no network, where they were built beside the command.
+#[test]
+fn who_stops_reading_an_example_is_no_failure() {
+    for (example, arguments) in [("iris", "--splits 1"), ("records", ""), ("recovery", "")] {
+        let program = Path::new(PINESY).with_file_name("examples").join(example);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{example}.rs"));
+        let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
+        // An old one says nothing of this source; unoptimised, the records take minutes.
+        let current = changed(&program).is_ok_and(|built| built > changed(&source).unwrap());
+        if !current || (cfg!(debug_assertions) && example == "records") {
+            continue;
+        }
+        let mut command = Command::new(program);
+        command.args(arguments.split_whitespace());
+        ended_quietly(example, &unread(command, false));
+    }
 }
 
 #[test]
