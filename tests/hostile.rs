@@ -299,6 +299,19 @@ mod command {
         }
     }
 
+    /// The smallest numbers, half of which is none; and these among others, and next to them.
+    #[test]
+    fn what_is_said_of_systems_of_the_smallest_numbers_holds() {
+        let smallest = |random: &mut ChaCha8Rng| f32::from_bits(random.random_range(0..5));
+        solve_many(smallest);
+        solve_many(|random| match random.random_range(0..4) {
+            0 => smallest(random),
+            1 => step(4, random).next_down().max(0.0),
+            2 => step(4, random).next_up().min(1.0),
+            _ => step(4, random),
+        });
+    }
+
     #[test]
     fn what_is_no_degree_is_not_rounded_into_one() {
         for (matrix, rhs) in [("-1e-50", "0.5"), ("1.00000001", "0.5"), ("0.5", "1.00000001")] {

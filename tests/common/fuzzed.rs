@@ -218,16 +218,8 @@ fn system_file(bytes: &[u8]) -> Option<SystemFile> {
 pub fn solve_reader(bytes: &[u8]) {
     let Some(file) = system_file(bytes) else { return };
     for composition in [Composition::MinMax, Composition::MaxMin] {
-        let Ok(system) = file.system(composition) else { continue };
-        let approximation = system.approximation();
-        let product = system.product(approximation.solution.view()).unwrap();
-        let gap = product.iter().zip(&file.rhs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!((gap - approximation.distance).abs() <= f32::EPSILON, "{file:?}");
-        let _ = system.approximate_matrix();
-        assert_eq!(system.opposite_solutions().is_ok(), system.is_consistent());
-        if let Ok(solutions) = system.opposite_solutions() {
-            assert_eq!(approximation.distance, 0.0);
-            assert!(solutions.take(10).all(|x| system.is_solution(x.view()).unwrap()));
+        if file.system(composition).is_ok() {
+            solved(composition, &file.matrix, &file.rhs);
         }
     }
 }
