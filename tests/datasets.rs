@@ -56,8 +56,12 @@ fn broken_files_are_explained() {
     assert_eq!(message(&images(2, 11)), "x: at byte 27: expected 12 pixel bytes, found the end after 11");
     assert_eq!(message(&images(2, 13)), "x: at byte 28: expected the end after 12 pixel bytes, found more data");
     assert_eq!(
+        message(&images(700_000_000, 12)),
+        "x: at byte 28: expected 4200000000 pixel bytes, found the end after 12"
+    );
+    assert_eq!(
         message(&images(u32::MAX, 12)),
-        "x: at byte 28: expected 25769803770 pixel bytes, found the end after 12"
+        "x: at byte 16: expected at most 4294967296 pixel bytes, found 25769803770"
     );
     let labels = [0x0801u32, 1].map(u32::to_be_bytes).concat();
     assert_eq!(

@@ -20,16 +20,27 @@ pub fn degree_of(number: f64) -> f32 {
     }
 }
 
-/// A number read by [`degree_of`].
+/// A number from outside, checked as by [`degree_of`], that is the same again if it was written as a
+/// single.
 pub(crate) struct Degree(pub f32);
 
 impl<'de> Deserialize<'de> for Degree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        f64::deserialize(deserializer).map(|number| Self(degree_of(number)))
+        let number = f64::deserialize(deserializer)?;
+        Ok(Self(if (0.0..=1.0).contains(&number) { single(number) } else { degree_of(number) }))
     }
 }
 
-/// Numbers read by [`degree_of`].
+/// The nearest single. The text of a single can lie so close to the middle of two that as a double it
+/// is the middle: then the one of which it is the text.
+fn single(number: f64) -> f32 {
+    let near = number as f32;
+    let other = if f64::from(near) < number { near.next_up() } else { near.next_down() };
+    let is_middle = number - f64::from(near) == f64::from(other) - number;
+    if is_middle && other.to_string().parse() == Ok(number) { other } else { near }
+}
+
+/// Numbers read as [`Degree`]s.
 pub(crate) fn degrees<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
     let degrees = Vec::<Degree>::deserialize(deserializer)?;
     Ok(degrees.into_iter().map(|Degree(degree)| degree).collect())
