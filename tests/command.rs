@@ -447,6 +447,35 @@ fn rules_report_counts_what_rules_did() {
     assert!(table.ends_with("\n1 examples, 32 rules: 0 never decided, 2 blocked a right answer\n"), "{table}");
 }
 
+/// Neither the calibration nor anything else that is read is written over.
+#[test]
+fn what_is_read_is_not_written_over() {
+    let (_folder, path) = with_file("c.json", b"before");
+    let message = fails(2, &["explain", RULES, "--calibration", &path, "--out", &path, "-"], "");
+    assert!(message.contains("c.json: is read as well: expected another file to write to"), "{message}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
+}
+
+/// Neither images, nor the network, nor what a training learns from.
+#[cfg(feature = "perception")]
+#[test]
+fn images_and_networks_are_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for name in ["a.npy", "b.npy", "train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"] {
+        std::fs::write(path(name), "before").unwrap();
+        let here = folder.path().to_str().unwrap();
+        let perceive = ["perceive", "--inputs", "a,b", "--npy", here];
+        let message = match name {
+            "a.npy" => fails(2, &[&perceive[..], &["--model", "models/mnist.safetensors", &path(name)]].concat(), ""),
+            "b.npy" => fails(2, &[&perceive[..], &["--model", &path(name), "x"]].concat(), ""),
+            _ => fails(2, &["train", "--data", here, "--out", &path(name)], ""),
+        };
+        assert!(message.contains(&format!("{name}: is read as well")), "{message}");
+        assert_eq!(std::fs::read_to_string(path(name)).unwrap(), "before");
+    }
+}
+
 #[test]
 fn long_help_teaches_the_formats() {
     for (command, lesson) in [

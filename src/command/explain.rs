@@ -104,8 +104,9 @@ enum Why {
 
 impl Explain {
     pub fn run(self) -> Result<(), Error> {
-        let read = [Some(self.examples.as_path()), Some(&self.reasoning.rules.rules), self.reasoning.params.as_deref()];
-        check_outputs(&[Some(&self.out)], &read)?;
+        let (rules, params) = (&self.reasoning.rules.rules, self.reasoning.params.as_deref());
+        let calibration = self.guarantee.calibration.as_deref();
+        check_outputs(&[Some(&self.out)], &[Some(&self.examples), Some(rules), params, calibration])?;
         let engine = self.reasoning.engine()?;
         if self.out != Path::new("-") {
             // Colours are for terminals.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Error, one_of};
+use super::{Error, check_outputs, one_of};
 use crate::datasets::Mnist;
 use crate::perception::{
     DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, TrainingStop, accuracy,
@@ -47,7 +47,9 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<(), Error> {
-        super::check_outputs(&[Some(&self.out)], &[])?;
+        let state = PathBuf::from(format!("{}.training", self.out.display()));
+        let data = Mnist::files(&self.data);
+        check_outputs(&[Some(&self.out), Some(&state)], &data.each_ref().map(|path| Some(path.as_path())))?;
         let mnist = Mnist::read(&self.data)?;
         let device = self.device.open()?;
         eprintln!("{}", device.description);
@@ -59,7 +61,6 @@ impl Train {
             ..TrainingConfig::default()
         };
         let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
-        let state = PathBuf::from(format!("{}.training", self.out.display()));
         let training = Training::new(config)?.with_state_file(&state, self.resume);
         let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
         let bar = ProgressBar::new(0).with_style(style());
