@@ -447,6 +447,52 @@ fn rules_report_counts_what_rules_did() {
     assert!(table.ends_with("\n1 examples, 32 rules: 0 never decided, 2 blocked a right answer\n"), "{table}");
 }
 
+/// No value of a domain of large numbers passes for another, or for all.
+#[test]
+fn whole_numbers_are_compared_exactly() {
+    let (_folder, rules) = with_file(
+        "r.toml",
+        b"[[attribute]]\nname = \"x\"\ndomain = \"1700000000..1700000010\"\n[[attribute]]\nname = \"y\"\n\
+          domain = \"16777216..16777217\"\n[[attribute]]\nname = \"z\"\ndomain = \"0..1\"\n\
+          [[attribute]]\nname = \"big\"\ndomain = \"9007199254740992..9007199254740993\"\n\
+          [[rule]]\nif = \"x == 1700000003 || x == 1700000004 || x == 1700000005\"\nthen = \"z == 1\"\n\
+          [[rule]]\nif = \"y == 16777216\"\nthen = \"z == 1\"\n\
+          [[rule]]\nif = \"big == 9007199254740992\"\nthen = \"z == 1\"\n",
+    );
+    let infer = |text: &str| pinesy(&["abduce", &rules, "-"], text);
+    let left = |text: &str, name: &str| -> Vec<f64> {
+        let output = infer(text);
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        let answer: Json = serde_json::from_slice(&output.stdout).unwrap();
+        serde_json::from_value(answer[name]["possibility"].clone()).unwrap()
+    };
+    let only = |from: usize, to: usize| (0..11).map(|i| f64::from(u8::from((from..=to).contains(&i)))).collect();
+    let expected: [(&str, Vec<f64>); 4] = [
+        (r#"{"x":1700000003.0}"#, only(3, 3)),
+        (r#"{"x":"1700000003.0"}"#, only(3, 3)),
+        (r#"{"x":{"from":1700000003,"to":1700000005}}"#, only(3, 5)),
+        (r#"{"x":{"from":1700000008.5}}"#, only(9, 10)),
+    ];
+    for (text, expected) in expected {
+        assert_eq!(left(text, "x"), expected, "{text}");
+    }
+    assert_eq!(left(r#"{"big":9007199254740993}"#, "big"), [0.0, 1.0]);
+    for (text, expected) in [
+        (r#"{"x":{"from":1700000011,"to":1700000020}}"#, "1700000011 to 1700000020 is outside the domain"),
+        (r#"{"x":{"from":1700000005,"to":1700000003}}"#, "expected two numbers, the lower one first"),
+        (r#"{"x":1700000011.0}"#, "1700000011 is outside the domain"),
+        (r#"{"y":16777216.6}"#, "16777216.6 is none of"),
+        (r#"{"z":0.99999999999}"#, "0.99999999999 is none of"),
+        (r#"{"big":9007199254740994}"#, "9007199254740994 is none of"),
+        (r#"{"big":9007199254740992.7}"#, "is none of"),
+    ] {
+        let output = infer(text);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+}
+
 /// Neither the calibration nor anything else that is read is written over.
 #[test]
 fn what_is_read_is_not_written_over() {

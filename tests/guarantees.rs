@@ -251,7 +251,7 @@ proptest! {
 
     /// An interval and a set are as possible as all they hold, of a term and in an answer.
     #[test]
-    fn intervals_hold_their_points(from in 0.0..10.0f32, width in 0.0..10.0f32, place in 0.0..=1.0f32, other in 0.0..10.0f32) {
+    fn intervals_hold_their_points(from in 0.0..10.0f64, width in 0.0..10.0f64, place in 0.0..=1.0f64, other in 0.0..10.0f64) {
         let low = Trapezoid::new(f32::NEG_INFINITY, f32::NEG_INFINITY, 3.0, 5.0).unwrap();
         let middle = Trapezoid::new(2.0, 4.0, 4.0, 6.0).unwrap();
         let high = Trapezoid::new(3.0, 4.0, f32::INFINITY, f32::INFINITY).unwrap();
