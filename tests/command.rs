@@ -493,6 +493,38 @@ fn whole_numbers_are_compared_exactly() {
     }
 }
 
+#[test]
+fn standard_input_is_any_one_file() {
+    let text = std::fs::read_to_string(RULES).unwrap();
+    assert_eq!(succeeds(&["check", "-"], &text), succeeds(&["check", RULES], ""));
+    let parameters = r#"{"parameters":{}}"#;
+    for (arguments, input, expected) in [
+        (&["check", "-"][..], "[[rule]]", "standard input:1:"),
+        (&["infer", RULES, "--params", "-", "x"], parameters, "parameter file -: parameters: none for c1"),
+        (&["infer", RULES, "--calibration", "-", "x"], "{}", "calibration file -: "),
+    ] {
+        let message = fails(1, arguments, input);
+        assert!(message.contains(expected), "{message}");
+    }
+    let (_folder, out) = with_file("out", b"before");
+    for arguments in [
+        &["learn", RULES, "--out", &out, "--validation", "-", "-"][..],
+        &["learn", RULES, "--out", &out, "--params", "-", "-"],
+        &["calibrate", "-", "--out", &out, "-"],
+        &["explain", RULES, "--calibration", "-", "-"],
+        &["infer", RULES, "--npy", "a1=-", "--npy", "a2=-"],
+        &["infer", "-", "-"],
+        &["abduce", "-", "-"],
+        &["ask", RULES, "--calibration", "-", "-"],
+        &["rules-report", RULES, "--params", "-", "-"],
+    ] {
+        let message = fails(2, arguments, "");
+        assert!(message.contains("standard input (-) is to be read for two files: expected it for one"), "{message}");
+    }
+    assert!(fails(2, &["check", "--watch", "-"], "").contains("--watch with standard input"));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
+}
+
 /// Neither the calibration nor anything else that is read is written over.
 #[test]
 fn what_is_read_is_not_written_over() {

@@ -33,7 +33,7 @@ pub struct Abduce {
 
 impl Abduce {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.reasoning.engine()?;
+        let engine = self.reasoning.engine(&[Some(&self.records)])?;
         let backward = engine.backward();
         let form = &self.reasoning.form;
         let mut out = BufWriter::new(stdout().lock());

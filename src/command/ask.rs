@@ -48,7 +48,8 @@ struct Answer {
 
 impl Ask {
     pub fn run(self) -> Result<(), Error> {
-        let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
+        let engine = self.reasoning.engine(&[Some(&self.cases), self.guarantee.calibration.as_deref()])?;
+        let form = &self.reasoning.form;
         let attribute = self.attribute(&engine)?;
         let (promise, score) = self.guarantee.read(&engine, form)?;
         let mut records = Records::open(&self.cases)?;

@@ -107,7 +107,7 @@ impl Explain {
         let (rules, params) = (&self.reasoning.rules.rules, self.reasoning.params.as_deref());
         let calibration = self.guarantee.calibration.as_deref();
         check_outputs(&[Some(&self.out)], &[Some(&self.examples), Some(rules), params, calibration])?;
-        let engine = self.reasoning.engine()?;
+        let engine = self.reasoning.engine(&[Some(&self.examples), calibration])?;
         if self.out != Path::new("-") {
             // Colours are for terminals.
             let mut text = anstream::StripStream::new(Vec::new());

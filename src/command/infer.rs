@@ -44,7 +44,9 @@ fn parse_array(text: &str) -> Result<(String, PathBuf), String> {
 
 impl Infer {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.reasoning.engine()?;
+        let arrays = self.npy.iter().map(|(_, path)| Some(path.as_path()));
+        let read = [self.examples.as_deref(), self.guarantee.calibration.as_deref()];
+        let engine = self.reasoning.engine(&read.into_iter().chain(arrays).collect::<Vec<_>>())?;
         let form = &self.reasoning.form;
         let (promise, score) = self.guarantee.read(&engine, form)?;
         let answerer = Answerer { engine: &engine, promise, score };

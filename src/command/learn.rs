@@ -123,7 +123,7 @@ impl Learn {
         )?;
         // Parameters may be learned on from where they stand, in the same file.
         check_outputs(&[self.report.as_deref(), self.conflicts.as_deref(), self.broken.as_deref()], &[params])?;
-        let engine = self.reasoning.engine()?;
+        let engine = self.reasoning.engine(&[Some(&self.examples), self.validation.as_deref()])?;
         let read = |path| table::read(&engine, &self.reasoning.form, path).map(|(cases, _)| cases);
         let validation = self.validation.as_deref().map(read).transpose()?;
         let config = LearningConfig::default().with_tolerance(self.tolerance).with_keep_fixed(self.keep_fixed);

@@ -35,7 +35,8 @@ use crate::{inference, learning, limited, relation, rules, whole_file};
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
 ///
 /// Rule files are TOML; examples are JSON lines or CSV, the same for every subcommand. `-` stands
-/// for standard input or output. Exit codes: 0 done, 1 something in the files is wrong, 2
+/// for standard output, and for standard input in place of one file (but not of images, networks
+/// or folders). Exit codes: 0 done, 1 something in the files is wrong, 2
 /// something on the command line is wrong.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
@@ -133,6 +134,10 @@ impl Rules {
         let settings: Vec<(&str, i64)> = self.set.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let limits =
             self.rule_limit.iter().fold(Limits::default(), |limits, &(limit, number)| limits.with(limit, number));
+        if self.rules == Path::new("-") {
+            let text = read_text(&self.rules, limits.get(Limit::FileBytes))?;
+            return Ok(RuleBase::parse_with(&text, STANDARD_INPUT, &settings, &limits)?);
+        }
         Ok(RuleBase::read_with(&self.rules, &settings, &limits)?)
     }
 
@@ -140,8 +145,7 @@ impl Rules {
     fn engine(&self, parameters: Option<&Path>) -> Result<Engine, Error> {
         let base = self.read()?;
         let Some(path) = parameters else { return Ok(Engine::of(&base)) };
-        let text = limited::read_text(path, limited::FILE_LIMIT)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = read_text(path, limited::FILE_LIMIT)?;
         let wrong = |reason: String| Error::Parameters { path: path.to_owned(), reason };
         let parameters: Parameters = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         Engine::new(&base, &parameters).map_err(|e| wrong(e.to_string()))
@@ -162,7 +166,13 @@ struct Reasoning {
 }
 
 impl Reasoning {
-    fn engine(&self) -> Result<Engine, Error> {
+    /// The engine, for a command that reads these files as well.
+    fn engine(&self, others: &[Option<&Path>]) -> Result<Engine, Error> {
+        let files = [Some(self.rules.rules.as_path()), self.params.as_deref()];
+        let from_input = |path: &&Path| *path == Path::new("-");
+        if files.iter().chain(others).copied().flatten().filter(from_input).nth(1).is_some() {
+            return Err(Error::InputTwice);
+        }
         let engine = self.rules.engine(self.params.as_deref())?;
         self.form.check(&engine)?;
         Ok(engine)
@@ -200,8 +210,7 @@ impl Guarantee {
     /// The calibration, if there is one, once it is known to fit, and the score to decide by.
     fn read(&self, engine: &Engine, form: &table::Form) -> Result<(Option<Promise>, Score), Error> {
         let Some(path) = &self.calibration else { return Ok((None, self.score.unwrap_or_default())) };
-        let text = limited::read_text(path, limited::FILE_LIMIT)
-            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let text = read_text(path, limited::FILE_LIMIT)?;
         let wrong = |reason: String| Error::Calibration { path: path.clone(), reason };
         let calibration: Calibration = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         if let Some(score) = self.score.filter(|score| *score != calibration.score()) {
@@ -229,6 +238,19 @@ fn parse_tolerance(text: &str) -> Result<f32, String> {
 /// fewer.
 fn together(engine: &Engine) -> usize {
     ((1 << 22) / engine.base().input_width().max(1)).clamp(1, 4096)
+}
+
+/// What errors call it.
+const STANDARD_INPUT: &str = "standard input";
+
+/// Reads a text whole; `-` is standard input.
+fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
+    let (name, text) = if path == Path::new("-") {
+        (Path::new(STANDARD_INPUT), limited::read_from(std::io::stdin(), limit).and_then(limited::text))
+    } else {
+        (path, limited::read_text(path, limit))
+    };
+    text.map_err(|source| Error::Read { path: name.to_owned(), source })
 }
 
 /// Writes a file whole or not at all; `-` is standard output.
@@ -308,6 +330,10 @@ pub enum Error {
     Overwrite(PathBuf),
     #[error("{}: is to hold two results: expected a file for each", .0.display())]
     SameOutput(PathBuf),
+    #[error("standard input (-) is to be read for two files: expected it for one")]
+    InputTwice,
+    #[error("--watch with standard input (-): expected a file, to be read again")]
+    WatchInput,
     #[error("{count} warning{}: expected none (--deny warnings)", if *count == 1 { "" } else { "s" })]
     Warnings { count: usize },
     #[error("--keep {0}: rules conclude on it: expected another field than those of the answers")]
@@ -344,6 +370,8 @@ impl Error {
         match self {
             Self::NoValidation
             | Self::NoRecords
+            | Self::InputTwice
+            | Self::WatchInput
             | Self::OtherMethod { .. }
             | Self::PaperWithoutSearch
             | Self::WhichAttribute(_)
