@@ -525,6 +525,57 @@ fn standard_input_is_any_one_file() {
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
 }
 
+#[test]
+fn numbers_of_the_command_line_are_checked_there() {
+    for error in ["0", "1", "nan", "inf"] {
+        let message = fails(2, &["infer", RULES, "--calibration", "none.json", "--error", error, "-"], "");
+        assert!(message.contains("expected a number above 0 and below 1"), "{message}");
+    }
+    let message = fails(2, &["learn", RULES, "--out", "x", "--threshold", "inf", "-"], "");
+    assert!(message.contains("expected none, auto or a number above 0"), "{message}");
+    for (more, expected) in [
+        (["--set", "k=1", "--set", "k=2"], "--set k is given twice: expected once"),
+        (["--rule-limit", "rules=9", "--rule-limit", "rules=8"], "--rule-limit rules is given twice"),
+    ] {
+        let message = fails(2, &[&["check", RULES][..], &more].concat(), "");
+        assert!(message.contains(expected), "{message}");
+    }
+    let message = fails(2, &["infer", RULES, "--npy", "a1=x.npy", "--npy", "a1=y.npy"], "");
+    assert!(message.contains("--npy a1 is given twice"), "{message}");
+}
+
+#[cfg(feature = "perception")]
+#[test]
+fn numbers_of_a_training_are_checked_on_the_command_line() {
+    for (option, number, expected) in [
+        ("--epochs", "0", "expected a whole number from 1 up"),
+        ("--limit", "0", "expected a whole number from 1 up"),
+        ("--batch", "0", "batch: expected at least 2"),
+        ("--learning-rate", "nan", "learning rate: expected a positive number"),
+    ] {
+        let message = fails(2, &["train", "--data", "no/such", "--out", "x", option, number], "");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[cfg(feature = "perception")]
+#[test]
+fn perceive_refuses_inputs_that_are_none() {
+    let perceive = |code, more: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().to_str().unwrap();
+        let message =
+            fails(code, &[&["perceive", "--model", "models/mnist.safetensors"][..], more, &[inside]].concat(), "");
+        assert_eq!(std::fs::read_dir(inside).unwrap().count(), 0);
+        message
+    };
+    assert!(perceive(2, &["--inputs", "a1,a1"]).contains("--inputs a1 is given twice: expected once"));
+    for names in [",", "../x", "a b"] {
+        assert!(perceive(2, &["--inputs", names]).contains("attribute name '"));
+    }
+    assert!(perceive(1, &["--inputs", "a1"]).contains("holds no .png: expected a folder of pictures"));
+}
+
 /// Neither the calibration nor anything else that is read is written over.
 #[test]
 fn what_is_read_is_not_written_over() {

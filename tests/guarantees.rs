@@ -632,7 +632,6 @@ mod command {
         // What does not fit is refused before the work.
         for (command, expected) in [
             (format!("{infer} --error 0.001 new.csv"), "class is calibrated by 150 examples: expected at least 999"),
-            (format!("{infer} --error 1.5 new.csv"), "expected a number above 0 and below 1"),
             (format!("{infer} --score min new.csv"), "c.json: made for the score product: expected min"),
             (format!("{infer} --possibility new.csv"), "inputs read as antipignistic: expected possibilities"),
             ("infer RULES --calibration c.json new.csv".to_owned(), "a calibration for rules and parameters"),

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::Fields;
 use super::table::{Table, answer_each};
-use super::{Error, Guarantee, Promise, Reasoning, read_matrix, together};
+use super::{Error, Guarantee, Promise, Reasoning, check_once, read_matrix, together};
 use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
 
@@ -44,6 +44,7 @@ fn parse_array(text: &str) -> Result<(String, PathBuf), String> {
 
 impl Infer {
     pub fn run(self) -> Result<(), Error> {
+        check_once("--npy", self.npy.iter().map(|(input, _)| input))?;
         let arrays = self.npy.iter().map(|(_, path)| Some(path.as_path()));
         let read = [self.examples.as_deref(), self.guarantee.calibration.as_deref()];
         let engine = self.reasoning.engine(&read.into_iter().chain(arrays).collect::<Vec<_>>())?;

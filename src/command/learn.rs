@@ -105,7 +105,7 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
     match (text, text.parse::<f32>()) {
         ("none", _) => Ok(Threshold::Fixed(None)),
         ("auto", _) => Ok(Threshold::Auto),
-        (_, Ok(threshold)) if threshold > 0.0 => Ok(Threshold::Fixed(Some(threshold))),
+        (_, Ok(threshold)) if threshold > 0.0 && threshold.is_finite() => Ok(Threshold::Fixed(Some(threshold))),
         _ => Err("expected none, auto or a number above 0".to_owned()),
     }
 }

@@ -131,6 +131,8 @@ fn parse_setting(text: &str) -> Result<(String, i64), String> {
 
 impl Rules {
     fn read(&self) -> Result<RuleBase, Error> {
+        check_once("--set", self.set.iter().map(|(name, _)| name))?;
+        check_once("--rule-limit", self.rule_limit.iter().map(|(limit, _)| limit))?;
         let settings: Vec<(&str, i64)> = self.set.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let limits =
             self.rule_limit.iter().fold(Limits::default(), |limits, &(limit, number)| limits.with(limit, number));
@@ -187,7 +189,7 @@ struct Guarantee {
     #[arg(long, value_name = "C.json")]
     calibration: Option<PathBuf>,
     /// How often the right value may be missing from a set.
-    #[arg(long, default_value_t = 0.05, requires = "calibration")]
+    #[arg(long, default_value_t = 0.05, requires = "calibration", value_parser = parse_error_level)]
     error: f64,
     /// Decide by what all rules on an attribute say (leximin, product) and not by the strictest
     /// alone (min, the possibility). Default: the score of --calibration, else min.
@@ -228,6 +230,25 @@ impl Promise {
         let covers = self.calibration.covers(attribute);
         covers.then(|| self.calibration.sets(engine, cases, attribute, self.error)).transpose()
     }
+}
+
+fn parse_error_level(text: &str) -> Result<f64, String> {
+    let error = text.parse().ok().filter(|error| 0.0 < *error && *error < 1.0);
+    error.ok_or_else(|| "expected a number above 0 and below 1".to_owned())
+}
+
+#[cfg(feature = "perception")]
+fn parse_count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1 up".to_owned())
+}
+
+/// Of what is given by name, each may be given once.
+fn check_once<T: PartialEq + fmt::Display>(
+    option: &'static str,
+    names: impl Iterator<Item = T> + Clone,
+) -> Result<(), Error> {
+    let twice = names.clone().enumerate().find(|(i, name)| names.clone().take(*i).any(|other| other == *name));
+    twice.map_or(Ok(()), |(_, name)| Err(Error::GivenTwice { option, name: name.to_string() }))
 }
 
 fn parse_tolerance(text: &str) -> Result<f32, String> {
@@ -316,6 +337,9 @@ pub enum Error {
     Grouping { images: usize, inputs: usize },
     #[error("{}: is no .png: expected one file of images, or .png files and folders of them", .0.display())]
     MixedImages(PathBuf),
+    #[cfg(feature = "perception")]
+    #[error("{}: holds no .png: expected a folder of pictures", .0.display())]
+    NoPictures(PathBuf),
     #[error("--npy {input}: {source}")]
     Array { input: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("no records and no arrays: expected a file of records, or --npy INPUT=FILE for every input")]
@@ -332,6 +356,8 @@ pub enum Error {
     SameOutput(PathBuf),
     #[error("standard input (-) is to be read for two files: expected it for one")]
     InputTwice,
+    #[error("{option} {name} is given twice: expected once")]
+    GivenTwice { option: &'static str, name: String },
     #[error("--watch with standard input (-): expected a file, to be read again")]
     WatchInput,
     #[error("{count} warning{}: expected none (--deny warnings)", if *count == 1 { "" } else { "s" })]
@@ -371,6 +397,7 @@ impl Error {
             Self::NoValidation
             | Self::NoRecords
             | Self::InputTwice
+            | Self::GivenTwice { .. }
             | Self::WatchInput
             | Self::OtherMethod { .. }
             | Self::PaperWithoutSearch
@@ -378,6 +405,8 @@ impl Error {
             | Self::Stream { .. }
             | Self::GuaranteeOfInput(_)
             | Self::GuaranteeOfPart => 2,
+            #[cfg(feature = "perception")]
+            Self::Perception(crate::perception::Error::Config { .. }) => 2,
             Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
             _ => 1,
         }

@@ -7,9 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use serde_json::{Map, Value as Json};
 
-use super::{Error, check_outputs, one_of};
+use super::{Error, check_once, check_outputs, one_of};
 use crate::datasets::idx;
 use crate::perception::{Architecture, Checkpoint, DeviceChoice, DigitNet};
+use crate::possibility::{Attribute, Domain};
 use crate::whole_file;
 
 /// Read images with a trained network: probabilities for `pinesy infer`, `learn` and `abduce`.
@@ -24,7 +25,7 @@ pub struct Perceive {
     #[arg(long)]
     model: PathBuf,
     /// The inputs that the images stand for in turn, such as a1,a2.
-    #[arg(long, value_name = "INPUTS", value_delimiter = ',')]
+    #[arg(long, value_name = "INPUTS", value_delimiter = ',', value_parser = parse_name)]
     inputs: Vec<String>,
     /// Folder to write arrays to instead of lines: a1.npy, a2.npy (probabilities.npy without
     /// --inputs).
@@ -38,11 +39,18 @@ pub struct Perceive {
     images: Vec<PathBuf>,
 }
 
+/// The name of an attribute, which can be that of a file as well.
+fn parse_name(text: &str) -> Result<String, String> {
+    let known = Attribute::new(text, Domain::integers(0..=0).expect("one value"));
+    known.map(|attribute| attribute.name().to_owned()).map_err(|error| error.to_string())
+}
+
 /// Images read between two looks at the bar.
 const CHUNK: usize = 1024;
 
 impl Perceive {
     pub fn run(self) -> Result<(), Error> {
+        check_once("--inputs", self.inputs.iter())?;
         let (files, outputs) = (self.files()?, self.arrays());
         let read: Vec<Option<&Path>> = files.iter().chain([&self.model]).map(|path| Some(path.as_path())).collect();
         check_outputs(&outputs.iter().map(|path| Some(path.as_path())).collect::<Vec<_>>(), &read)?;
@@ -91,6 +99,9 @@ impl Perceive {
             let entries = std::fs::read_dir(path).map_err(|source| Error::Read { path: path.clone(), source })?;
             let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
             inside.retain(|path| is_png(path));
+            if inside.is_empty() {
+                return Err(Error::NoPictures(path.clone()));
+            }
             inside.sort();
             files.extend(inside);
         }
