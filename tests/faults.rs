@@ -301,6 +301,26 @@ fn a_file_that_changes_between_readings_teaches_nothing() {
     assert!(!desk.path("out").exists());
 }
 
+/// Wide answers are not gathered by the thousand.
+#[test]
+fn wide_answers_take_little_memory() {
+    let desk = Desk::new(0);
+    let mut rules = String::from("[[attribute]]\nname = \"a\"\ndomain = [\"x\", \"y\"]\n");
+    for i in 0..4 {
+        write!(rules, "[[attribute]]\nname = \"b{i}\"\ndomain = \"0..99999\"\n").unwrap();
+        write!(rules, "[[rule]]\nif = \"a == 'x'\"\nthen = \"b{i} == 1\"\n").unwrap();
+    }
+    std::fs::write(desk.path("wide.toml"), rules).unwrap();
+    for (name, count) in [("few.jsonl", 10), ("many.jsonl", 150)] {
+        std::fs::write(desk.path(name), "{\"a\":\"x\"}\n".repeat(count)).unwrap();
+    }
+    for command in ["infer", "infer --score product", "abduce", "abduce --own-excluded"] {
+        let [few, many] = ["few", "many"].map(|name| peak(desk.command(&format!("{command} wide.toml {name}.jsonl"))));
+        // 150 cases of 400,000 degrees are 240 MB.
+        assert!(many < few + 100, "{command}: {few} and {many} MB");
+    }
+}
+
 #[test]
 fn new_files_are_as_readable_as_others() {
     let desk = Desk::new(3);

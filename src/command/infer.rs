@@ -6,9 +6,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::Fields;
 use super::table::{Table, answer_each};
-use super::{Error, Guarantee, Promise, Reasoning, check_once, read_matrix, together};
+use super::{Error, Guarantee, Promise, Reasoning, check_once, degrees_of_a_case, read_matrix, together_of};
 use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
+use crate::rules::RuleSet;
 
 /// Infer the derived attributes of examples.
 ///
@@ -66,13 +67,7 @@ impl Infer {
         }
         let cases = cases.build()?;
         let mut out = BufWriter::new(stdout().lock());
-        let chunk = together(answerer.engine);
-        for first in (0..cases.len()).step_by(chunk) {
-            let some = cases.slice(first..cases.len().min(first + chunk));
-            let kept = vec![Fields::new(); some.len()];
-            answerer.write(&some, &kept, &mut out)?;
-        }
-        Ok(())
+        answerer.write_all(&cases, &vec![Fields::new(); cases.len()], &mut out)
     }
 }
 
@@ -86,7 +81,27 @@ impl Answerer<'_> {
     /// Writes one line for every example gathered.
     fn answer(&self, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
         let (cases, kept, _) = table.finish()?;
-        self.write(&cases, &kept, out)
+        self.write_all(&cases, &kept, out)
+    }
+
+    fn write_all(&self, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
+        let chunk = together_of(degrees_of_a_case(self.engine) + self.numbers_of_a_case()?);
+        for (i, kept) in kept.chunks(chunk).enumerate() {
+            self.write(&cases.slice(i * chunk..i * chunk + kept.len()), kept, out)?;
+        }
+        Ok(())
+    }
+
+    /// The numbers that make up the scores of a case.
+    fn numbers_of_a_case(&self) -> Result<usize, Error> {
+        let numbers_of_a_score = |set: &RuleSet| match self.score {
+            Score::Min => 0,
+            Score::Product => 1,
+            Score::Leximin => set.rules().len(),
+        };
+        let base = self.engine.base();
+        let of = |set| Ok(self.engine.partition(base.conclusion(set).name())?.len() * numbers_of_a_score(set));
+        base.rule_sets().iter().map(of).sum()
     }
 
     fn write(&self, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {

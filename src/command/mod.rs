@@ -255,10 +255,19 @@ fn parse_tolerance(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|t| (0.0..1.0).contains(t)).ok_or_else(|| "expected a number from 0 to below 1".to_owned())
 }
 
-/// How many records are answered together: enough to share work among threads, of wide inputs
-/// fewer.
+/// How many records are answered together: enough to share work among threads, of wide ones fewer.
 fn together(engine: &Engine) -> usize {
-    ((1 << 22) / engine.base().input_width().max(1)).clamp(1, 4096)
+    together_of(degrees_of_a_case(engine))
+}
+
+fn together_of(degrees: usize) -> usize {
+    ((1 << 22) / degrees.max(1)).clamp(1, 4096)
+}
+
+/// The degrees of all inputs and of all that rules conclude on.
+fn degrees_of_a_case(engine: &Engine) -> usize {
+    let base = engine.base();
+    base.rule_sets().iter().map(|set| base.conclusion(set).domain().len()).sum::<usize>() + base.input_width()
 }
 
 /// What errors call it.
