@@ -2,12 +2,13 @@ use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
+use ndarray::ArrayView2;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::Fields;
 use super::table::{Table, answer_each};
 use super::{Error, Guarantee, Promise, Reasoning, check_once, degrees_of_a_case, read_matrix, together_of};
-use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
+use crate::inference::{AnswerSets, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
 use crate::rules::RuleSet;
 
@@ -106,20 +107,19 @@ impl Answerer<'_> {
 
     fn write(&self, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
         let (engine, base) = (self.engine, self.engine.base());
-        let attributes: Vec<_> = base.rule_sets().iter().map(|set| base.conclusion(set)).collect();
-        let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
+        let names: Vec<&str> = base.rule_sets().iter().map(|set| base.conclusion(set).name()).collect();
         let inferred = engine.infer_batch(cases, &names)?;
-        let column = |attribute: &&Attribute| {
-            let name = attribute.name();
+        let column = |(attribute, degrees)| {
+            let name = Attribute::name(attribute);
             let scores = match self.score {
                 Score::Min => None,
                 score => Some((score, engine.scores(cases, name, score)?)),
             };
             let promised = self.promise.as_ref().map(|promise| promise.sets(engine, cases, name));
             let sets = promised.transpose()?.flatten();
-            Ok(Column { name: name.to_owned(), domain: attribute.domain().clone(), inferred: &inferred, scores, sets })
+            Ok(Column { attribute, degrees, scores, sets })
         };
-        let columns = attributes.iter().map(column).collect::<Result<Vec<Column>, Error>>()?;
+        let columns = inferred.iter().map(column).collect::<Result<Vec<Column>, Error>>()?;
         for (example, kept) in kept.iter().enumerate() {
             let answer = Answer { kept, columns: &columns, example };
             serde_json::to_writer(&mut *out, &answer).map_err(std::io::Error::from)?;
@@ -130,9 +130,8 @@ impl Answerer<'_> {
 }
 
 struct Column<'a> {
-    name: String,
-    domain: Domain,
-    inferred: &'a BatchInference,
+    attribute: &'a Attribute,
+    degrees: ArrayView2<'a, f32>,
     /// For decisions, unless these are by possibility.
     scores: Option<(Score, Scores)>,
     sets: Option<AnswerSets>,
@@ -187,9 +186,8 @@ impl Serialize for Answer<'_> {
         for (name, value) in self.kept {
             map.serialize_entry(name, value)?;
         }
-        for Column { name, domain, inferred, scores, sets } in self.columns {
-            let row = inferred.get(name).expect("asked for");
-            let possibility = row.row(self.example).to_vec();
+        for Column { attribute, degrees, scores, sets } in self.columns {
+            let (domain, possibility) = (attribute.domain(), degrees.row(self.example).to_vec());
             let mut answer = match scores {
                 None => AttributeAnswer::new(domain, &possibility),
                 Some((_, scores)) => {
@@ -198,7 +196,7 @@ impl Serialize for Answer<'_> {
             };
             answer.score = scores.as_ref().map(|(score, _)| *score);
             answer.set = sets.as_ref().map(|sets| sets.values(self.example).collect());
-            map.serialize_entry(name, &answer)?;
+            map.serialize_entry(attribute.name(), &answer)?;
         }
         map.end()
     }

@@ -309,7 +309,10 @@ impl<'a> Table<'a> {
             }
             // Of what stands side by side, inputs are inputs.
             _ if self.observed => {
-                let is_input = |name: &str| self.inputs.iter().any(|(attribute, _)| attribute.name() == name);
+                let base = self.engine.base();
+                let is_input = |name: &str| {
+                    base.position(name).is_some_and(|position| matches!(base.source(position), Source::Input(_)))
+                };
                 fields.clone().into_iter().partition(|(name, _)| is_input(name))
             }
             _ => (fields.clone(), fields.clone()),
