@@ -576,6 +576,49 @@ fn perceive_refuses_inputs_that_are_none() {
     assert!(perceive(1, &["--inputs", "a1"]).contains("holds no .png: expected a folder of pictures"));
 }
 
+/// No line of answers has a field twice.
+#[test]
+fn kept_fields_have_names_of_their_own() {
+    let line = json!({"inputs": {"a1": 3, "a2": 4}, "exact": 1, "conflict": 1, "line": 7, "left": 1}).to_string();
+    let answer = |arguments: &[&str]| {
+        let output = pinesy(&[arguments, &["-"]].concat(), &line);
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let kept = "expected another one";
+    for (arguments, names) in [
+        (&["abduce", RULES][..], &["exact", "conflict", "a1", "y1"][..]),
+        (&["infer", RULES], &["y1"]),
+        (&["ask", RULES, "--attribute", "y1", "--json"], &["line", "attribute", "left", "settled", "ask"]),
+        (
+            &["explain", RULES, "--format", "json"],
+            &["line", "attribute", "justification", "explanation", "set", "changes", "activations"],
+        ),
+        (
+            &["explain", RULES, "--attribute", "a1", "--format", "json"],
+            &["line", "attribute", "value", "degree", "observed", "inputs", "exact"],
+        ),
+    ] {
+        for name in names {
+            let (code, message) = answer(&[arguments, &["--keep", name]].concat());
+            assert_eq!(code, Some(2), "{arguments:?} {name}: {message}");
+            assert!(message.contains(&format!("--keep {name}: ")) && message.contains(kept), "{message}");
+        }
+    }
+    // What is printed for people has no fields.
+    let keep = ["--keep", "line,left,exact,conflict"];
+    let (code, text) = answer(&[&["ask", RULES, "--attribute", "y1"][..], &keep].concat());
+    assert!(code == Some(0) && text.contains("line: 7") && text.contains("left: 1"), "{text}");
+    assert_eq!(answer(&[&["infer", RULES][..], &keep].concat()).0, Some(0));
+    let (_folder, rules) = with_file(
+        "r.toml",
+        b"[[attribute]]\nname = \"exact\"\ndomain = \"0..1\"\n[[attribute]]\nname = \"b\"\ndomain = \"0..1\"\n\
+          [[rule]]\nif = \"exact == 1\"\nthen = \"b == 1\"\n",
+    );
+    let message = fails(1, &["abduce", &rules, "-"], "{\"exact\":1}");
+    assert!(message.contains("attribute exact: answers have another field of that name"), "{message}");
+    succeeds(&["infer", &rules, "-"], "{\"exact\":1}");
+}
+
 /// Neither the calibration nor anything else that is read is written over.
 #[test]
 fn what_is_read_is_not_written_over() {

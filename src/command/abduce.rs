@@ -11,6 +11,7 @@ use super::table::{Table, answer_each};
 use super::{Error, Reasoning};
 use crate::inference::{Abduction, Backward};
 use crate::possibility::Attribute;
+use crate::rules::RuleBase;
 
 /// Find what explains observed conclusions: inference run backward.
 ///
@@ -35,8 +36,12 @@ pub struct Abduce {
 impl Abduce {
     pub fn run(self) -> Result<(), Error> {
         let engine = self.reasoning.engine(&[Some(&self.records)])?;
+        let (names, form) = (names(engine.base()), &self.reasoning.form);
+        if let Some(name) = FIELDS.into_iter().find(|name| names.contains(name)) {
+            return Err(Error::AttributeTaken(name));
+        }
+        form.check_kept(|name| FIELDS.contains(&name) || names.contains(&name))?;
         let backward = engine.backward();
-        let form = &self.reasoning.form;
         let mut out = BufWriter::new(stdout().lock());
         let empty = || Table::with_observations(&engine, form);
         answer_each(&self.records, empty, |table| self.answer(&backward, table, &mut out))
@@ -44,8 +49,7 @@ impl Abduce {
 
     fn answer(&self, backward: &Backward, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
         let base = backward.base();
-        let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
-        let names: Vec<&str> = base.inputs().chain(derived).map(Attribute::name).collect();
+        let names = names(base);
         let inputs = &names[..base.inputs().count()];
         let (cases, kept, _) = table.finish()?;
         let all = backward.abduce(&cases, &names)?;
@@ -60,6 +64,15 @@ impl Abduce {
         }
         Ok(out.flush()?)
     }
+}
+
+/// What an output line says beside attributes.
+const FIELDS: [&str; 2] = ["exact", "conflict"];
+
+/// Of every input and every derived attribute.
+fn names(base: &RuleBase) -> Vec<&str> {
+    let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
+    base.inputs().chain(derived).map(Attribute::name).collect()
 }
 
 /// An attribute with its degrees in every case.

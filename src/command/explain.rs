@@ -84,6 +84,11 @@ struct Answer {
     activations: Option<Activations>,
 }
 
+impl Answer {
+    /// Beside what is kept.
+    const FIELDS: [&str; 7] = ["line", "attribute", "justification", "explanation", "set", "changes", "activations"];
+}
+
 /// Why an input must not have a value.
 #[derive(Serialize)]
 struct BackwardAnswer<'a> {
@@ -93,6 +98,11 @@ struct BackwardAnswer<'a> {
     #[serde(flatten)]
     evidence: &'a Evidence,
     exact: bool,
+}
+
+impl BackwardAnswer<'_> {
+    /// Beside what is kept.
+    const FIELDS: [&'static str; 7] = ["line", "attribute", "value", "degree", "observed", "inputs", "exact"];
 }
 
 #[derive(Serialize)]
@@ -120,7 +130,10 @@ impl Explain {
     }
 
     fn answer(&self, engine: &Engine, out: &mut dyn Write) -> Result<(), Error> {
+        let form = &self.reasoning.form;
         let input = engine.base().inputs().find(|input| Some(input.name()) == self.attribute.as_deref());
+        let fields = if input.is_some() { &BackwardAnswer::FIELDS[..] } else { &Answer::FIELDS };
+        form.check_kept(|name| self.format == Format::Json && fields.contains(&name))?;
         if let Some(input) = input {
             return self.backward(engine, input, out);
         }
@@ -129,7 +142,7 @@ impl Explain {
         if self.guarantee.is_asked() && (value.is_some() || self.format == Format::Dot) {
             return Err(Error::GuaranteeOfPart);
         }
-        let (promise, score) = self.guarantee.read(engine, &self.reasoning.form)?;
+        let (promise, score) = self.guarantee.read(engine, form)?;
         let mut page = Page::new("Why this answer");
         let mut records = Records::open(&self.examples)?;
         let (mut drawn, mut left_out) = (0, 0);

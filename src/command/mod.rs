@@ -176,7 +176,7 @@ impl Reasoning {
             return Err(Error::InputTwice);
         }
         let engine = self.rules.engine(self.params.as_deref())?;
-        self.form.check(&engine)?;
+        self.form.check_kept(|name| engine.partition(name).is_ok())?;
         Ok(engine)
     }
 }
@@ -371,8 +371,10 @@ pub enum Error {
     WatchInput,
     #[error("{count} warning{}: expected none (--deny warnings)", if *count == 1 { "" } else { "s" })]
     Warnings { count: usize },
-    #[error("--keep {0}: rules conclude on it: expected another field than those of the answers")]
-    KeepDerived(String),
+    #[error("--keep {0}: answers have a field of that name: expected another one")]
+    KeepTaken(String),
+    #[error("attribute {0}: answers have another field of that name: expected an attribute of another name")]
+    AttributeTaken(&'static str),
     #[error("the threshold keeps too few examples: expected more (--strict)")]
     FewExamples,
     #[error("standard output: {0}")]
@@ -416,7 +418,7 @@ impl Error {
             | Self::GuaranteeOfPart => 2,
             #[cfg(feature = "perception")]
             Self::Perception(crate::perception::Error::Config { .. }) => 2,
-            Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
+            Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepTaken(_) => 2,
             _ => 1,
         }
     }

@@ -189,10 +189,10 @@ impl Form {
         if self.possibility { "possibilities".to_owned() } else { self.transform.to_string() }
     }
 
-    /// Checks what can be kept.
-    pub fn check(&self, engine: &Engine) -> Result<(), Error> {
-        match self.keep.iter().find(|name| engine.partition(name).is_ok()) {
-            Some(name) => Err(Error::KeepDerived(name.clone())),
+    /// Checks that no field to keep has a name that answers have for something else.
+    pub fn check_kept(&self, is_taken: impl Fn(&str) -> bool) -> Result<(), Error> {
+        match self.keep.iter().find(|name| is_taken(name)) {
+            Some(name) => Err(Error::KeepTaken(name.clone())),
             None => Ok(()),
         }
     }
