@@ -341,6 +341,18 @@ fn answers_of_many_attributes_take_little_time() {
     }
 }
 
+/// More threads than any machine has are not started, and what cannot be started is told.
+#[test]
+fn threads_are_bounded() {
+    let desk = Desk::new(3);
+    for count in ["10000000", "18446744073709551615", "99999999999999999999", "-1", "0"] {
+        let output = desk.command("infer RULES patients.jsonl").env("RAYON_NUM_THREADS", count).output().unwrap();
+        assert!(output.status.success(), "{count}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let limits = "ulimit -v 400000; export RAYON_NUM_THREADS=1000";
+    failed(&desk.run_after(limits, "infer RULES patients.jsonl"), 1, "error: threads cannot be started: ");
+}
+
 #[test]
 fn new_files_are_as_readable_as_others() {
     let desk = Desk::new(3);
