@@ -14,15 +14,25 @@ pub const FILE_LIMIT: u64 = 4 << 30;
 /// As [`std::fs::read`]; [`io::ErrorKind::FileTooLarge`] for more bytes than `limit`.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes: expected fewer"));
-    if length > limit {
-        return Err(too_large());
+    if file.metadata()?.len() > limit {
+        return Err(too_large(limit));
     }
-    let mut bytes = Vec::new();
     // A pipe or device has no length; a file may still grow.
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+    read_from(file, limit)
+}
+
+/// [`read`] from what is open already.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+fn too_large(limit: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes: expected fewer"))
 }
 
 /// [`read`] of UTF-8.
@@ -30,7 +40,15 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and [`io::ErrorKind::InvalidData`] with the offset of what is no UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    String::from_utf8(read(path, limit)?).map_err(|error| {
+    text(read(path, limit)?)
+}
+
+/// Bytes as UTF-8.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] with the offset of what is none.
+pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         io::Error::new(io::ErrorKind::InvalidData, format!("at byte {offset}: expected UTF-8 text"))
     })

@@ -79,6 +79,13 @@ impl Target {
                         Err(_) => break,
                     }
                 }
+                // `new/` and `new/.` have a last name as well, but are no name of a file.
+                let name = path
+                    .file_name()
+                    .filter(|name| path.as_os_str().as_encoded_bytes().ends_with(name.as_encoded_bytes()));
+                if name.is_none() {
+                    return Err(io::Error::new(error.kind(), "no such folder: expected the name of a file"));
+                }
                 Ok(Self::Regular { path, permissions: None })
             }
             Err(error) => Err(error),
@@ -155,6 +162,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(check(&folder.path().join("no/such.json")).is_err());
         assert!(check(folder.path()).is_err());
+        for name in ["new/", "new/.", "new/..", "new/./"] {
+            let error = check(&folder.path().join(name)).unwrap_err().to_string();
+            assert!(error.contains("expected the name of a file"), "{name}: {error}");
+        }
         check(&folder.path().join("new.json")).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -532,6 +532,207 @@ fn rules_report_counts_what_rules_did() {
     assert!(table.ends_with("\n1 examples, 32 rules: 0 never decided, 2 blocked a right answer\n"), "{table}");
 }
 
+/// No value of a domain of large numbers passes for another, or for all.
+#[test]
+fn whole_numbers_are_compared_exactly() {
+    let (_folder, rules) = with_file(
+        "r.toml",
+        b"[[attribute]]\nname = \"x\"\ndomain = \"1700000000..1700000010\"\n[[attribute]]\nname = \"y\"\n\
+          domain = \"16777216..16777217\"\n[[attribute]]\nname = \"z\"\ndomain = \"0..1\"\n\
+          [[attribute]]\nname = \"big\"\ndomain = \"9007199254740992..9007199254740993\"\n\
+          [[rule]]\nif = \"x == 1700000003 || x == 1700000004 || x == 1700000005\"\nthen = \"z == 1\"\n\
+          [[rule]]\nif = \"y == 16777216\"\nthen = \"z == 1\"\n\
+          [[rule]]\nif = \"big == 9007199254740992\"\nthen = \"z == 1\"\n",
+    );
+    let infer = |text: &str| pinesy(&["abduce", &rules, "-"], text);
+    let left = |text: &str, name: &str| -> Vec<f64> {
+        let output = infer(text);
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        let answer: Json = serde_json::from_slice(&output.stdout).unwrap();
+        serde_json::from_value(answer[name]["possibility"].clone()).unwrap()
+    };
+    let only = |from: usize, to: usize| (0..11).map(|i| f64::from(u8::from((from..=to).contains(&i)))).collect();
+    let expected: [(&str, Vec<f64>); 4] = [
+        (r#"{"x":1700000003.0}"#, only(3, 3)),
+        (r#"{"x":"1700000003.0"}"#, only(3, 3)),
+        (r#"{"x":{"from":1700000003,"to":1700000005}}"#, only(3, 5)),
+        (r#"{"x":{"from":1700000008.5}}"#, only(9, 10)),
+    ];
+    for (text, expected) in expected {
+        assert_eq!(left(text, "x"), expected, "{text}");
+    }
+    assert_eq!(left(r#"{"big":9007199254740993}"#, "big"), [0.0, 1.0]);
+    for (text, expected) in [
+        (r#"{"x":{"from":1700000011,"to":1700000020}}"#, "1700000011 to 1700000020 is outside the domain"),
+        (r#"{"x":{"from":1700000005,"to":1700000003}}"#, "expected two numbers, the lower one first"),
+        (r#"{"x":1700000011.0}"#, "1700000011 is outside the domain"),
+        (r#"{"y":16777216.6}"#, "16777216.6 is none of"),
+        (r#"{"z":0.99999999999}"#, "0.99999999999 is none of"),
+        (r#"{"big":9007199254740994}"#, "9007199254740994 is none of"),
+        (r#"{"big":9007199254740992.7}"#, "is none of"),
+    ] {
+        let output = infer(text);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+}
+
+#[test]
+fn standard_input_is_any_one_file() {
+    let text = std::fs::read_to_string(RULES).unwrap();
+    assert_eq!(succeeds(&["check", "-"], &text), succeeds(&["check", RULES], ""));
+    let parameters = r#"{"parameters":{}}"#;
+    for (arguments, input, expected) in [
+        (&["check", "-"][..], "[[rule]]", "standard input:1:"),
+        (&["infer", RULES, "--params", "-", "x"], parameters, "parameter file -: parameters: none for c1"),
+        (&["infer", RULES, "--calibration", "-", "x"], "{}", "calibration file -: "),
+    ] {
+        let message = fails(1, arguments, input);
+        assert!(message.contains(expected), "{message}");
+    }
+    let (_folder, out) = with_file("out", b"before");
+    for arguments in [
+        &["learn", RULES, "--out", &out, "--validation", "-", "-"][..],
+        &["learn", RULES, "--out", &out, "--params", "-", "-"],
+        &["calibrate", "-", "--out", &out, "-"],
+        &["explain", RULES, "--calibration", "-", "-"],
+        &["infer", RULES, "--npy", "a1=-", "--npy", "a2=-"],
+        &["infer", "-", "-"],
+        &["abduce", "-", "-"],
+        &["ask", RULES, "--calibration", "-", "-"],
+        &["rules-report", RULES, "--params", "-", "-"],
+    ] {
+        let message = fails(2, arguments, "");
+        assert!(message.contains("standard input (-) is to be read for two files: expected it for one"), "{message}");
+    }
+    assert!(fails(2, &["check", "--watch", "-"], "").contains("--watch with standard input"));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
+}
+
+#[test]
+fn numbers_of_the_command_line_are_checked_there() {
+    for error in ["0", "1", "nan", "inf"] {
+        let message = fails(2, &["infer", RULES, "--calibration", "none.json", "--error", error, "-"], "");
+        assert!(message.contains("expected a number above 0 and below 1"), "{message}");
+    }
+    let message = fails(2, &["learn", RULES, "--out", "x", "--threshold", "inf", "-"], "");
+    assert!(message.contains("expected none, auto or a number above 0"), "{message}");
+    for (more, expected) in [
+        (["--set", "k=1", "--set", "k=2"], "--set k is given twice: expected once"),
+        (["--rule-limit", "rules=9", "--rule-limit", "rules=8"], "--rule-limit rules is given twice"),
+    ] {
+        let message = fails(2, &[&["check", RULES][..], &more].concat(), "");
+        assert!(message.contains(expected), "{message}");
+    }
+    let message = fails(2, &["infer", RULES, "--npy", "a1=x.npy", "--npy", "a1=y.npy"], "");
+    assert!(message.contains("--npy a1 is given twice"), "{message}");
+}
+
+#[cfg(feature = "perception")]
+#[test]
+fn numbers_of_a_training_are_checked_on_the_command_line() {
+    for (option, number, expected) in [
+        ("--epochs", "0", "expected a whole number from 1 up"),
+        ("--limit", "0", "expected a whole number from 1 up"),
+        ("--batch", "0", "batch: expected at least 2"),
+        ("--learning-rate", "nan", "learning rate: expected a positive number"),
+    ] {
+        let message = fails(2, &["train", "--data", "no/such", "--out", "x", option, number], "");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[cfg(feature = "perception")]
+#[test]
+fn perceive_refuses_inputs_that_are_none() {
+    let perceive = |code, more: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().to_str().unwrap();
+        let message =
+            fails(code, &[&["perceive", "--model", "models/mnist.safetensors"][..], more, &[inside]].concat(), "");
+        assert_eq!(std::fs::read_dir(inside).unwrap().count(), 0);
+        message
+    };
+    assert!(perceive(2, &["--inputs", "a1,a1"]).contains("--inputs a1 is given twice: expected once"));
+    for names in [",", "../x", "a b"] {
+        assert!(perceive(2, &["--inputs", names]).contains("attribute name '"));
+    }
+    assert!(perceive(1, &["--inputs", "a1"]).contains("holds no .png: expected a folder of pictures"));
+}
+
+/// No line of answers has a field twice.
+#[test]
+fn kept_fields_have_names_of_their_own() {
+    let line = json!({"inputs": {"a1": 3, "a2": 4}, "exact": 1, "conflict": 1, "line": 7, "left": 1}).to_string();
+    let answer = |arguments: &[&str]| {
+        let output = pinesy(&[arguments, &["-"]].concat(), &line);
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let kept = "expected another one";
+    for (arguments, names) in [
+        (&["abduce", RULES][..], &["exact", "conflict", "a1", "y1"][..]),
+        (&["infer", RULES], &["y1"]),
+        (&["ask", RULES, "--attribute", "y1", "--json"], &["line", "attribute", "left", "settled", "ask"]),
+        (
+            &["explain", RULES, "--format", "json"],
+            &["line", "attribute", "justification", "explanation", "set", "changes", "activations"],
+        ),
+        (
+            &["explain", RULES, "--attribute", "a1", "--format", "json"],
+            &["line", "attribute", "value", "degree", "observed", "inputs", "exact"],
+        ),
+    ] {
+        for name in names {
+            let (code, message) = answer(&[arguments, &["--keep", name]].concat());
+            assert_eq!(code, Some(2), "{arguments:?} {name}: {message}");
+            assert!(message.contains(&format!("--keep {name}: ")) && message.contains(kept), "{message}");
+        }
+    }
+    // What is printed for people has no fields.
+    let keep = ["--keep", "line,left,exact,conflict"];
+    let (code, text) = answer(&[&["ask", RULES, "--attribute", "y1"][..], &keep].concat());
+    assert!(code == Some(0) && text.contains("line: 7") && text.contains("left: 1"), "{text}");
+    assert_eq!(answer(&[&["infer", RULES][..], &keep].concat()).0, Some(0));
+    let (_folder, rules) = with_file(
+        "r.toml",
+        b"[[attribute]]\nname = \"exact\"\ndomain = \"0..1\"\n[[attribute]]\nname = \"b\"\ndomain = \"0..1\"\n\
+          [[rule]]\nif = \"exact == 1\"\nthen = \"b == 1\"\n",
+    );
+    let message = fails(1, &["abduce", &rules, "-"], "{\"exact\":1}");
+    assert!(message.contains("attribute exact: answers have another field of that name"), "{message}");
+    succeeds(&["infer", &rules, "-"], "{\"exact\":1}");
+}
+
+/// Neither the calibration nor anything else that is read is written over.
+#[test]
+fn what_is_read_is_not_written_over() {
+    let (_folder, path) = with_file("c.json", b"before");
+    let message = fails(2, &["explain", RULES, "--calibration", &path, "--out", &path, "-"], "");
+    assert!(message.contains("c.json: is read as well: expected another file to write to"), "{message}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
+}
+
+/// Neither images, nor the network, nor what a training learns from.
+#[cfg(feature = "perception")]
+#[test]
+fn images_and_networks_are_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for name in ["a.npy", "b.npy", "train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"] {
+        std::fs::write(path(name), "before").unwrap();
+        let here = folder.path().to_str().unwrap();
+        let perceive = ["perceive", "--inputs", "a,b", "--npy", here];
+        let message = match name {
+            "a.npy" => fails(2, &[&perceive[..], &["--model", "models/mnist.safetensors", &path(name)]].concat(), ""),
+            "b.npy" => fails(2, &[&perceive[..], &["--model", &path(name), "x"]].concat(), ""),
+            _ => fails(2, &["train", "--data", here, "--out", &path(name)], ""),
+        };
+        assert!(message.contains(&format!("{name}: is read as well")), "{message}");
+        assert_eq!(std::fs::read_to_string(path(name)).unwrap(), "before");
+    }
+}
+
 #[test]
 fn long_help_teaches_the_formats() {
     for (command, lesson) in [

@@ -389,6 +389,58 @@ fn a_file_that_changes_between_readings_teaches_nothing() {
     assert!(!desk.path("out").exists());
 }
 
+/// Wide answers are not gathered by the thousand.
+#[test]
+fn wide_answers_take_little_memory() {
+    let desk = Desk::new(0);
+    let mut rules = String::from("[[attribute]]\nname = \"a\"\ndomain = [\"x\", \"y\"]\n");
+    for i in 0..4 {
+        write!(rules, "[[attribute]]\nname = \"b{i}\"\ndomain = \"0..99999\"\n").unwrap();
+        write!(rules, "[[rule]]\nif = \"a == 'x'\"\nthen = \"b{i} == 1\"\n").unwrap();
+    }
+    std::fs::write(desk.path("wide.toml"), rules).unwrap();
+    for (name, count) in [("few.jsonl", 10), ("many.jsonl", 150)] {
+        std::fs::write(desk.path(name), "{\"a\":\"x\"}\n".repeat(count)).unwrap();
+    }
+    for command in ["infer", "infer --score product", "abduce", "abduce --own-excluded"] {
+        let [few, many] = ["few", "many"].map(|name| peak(desk.command(&format!("{command} wide.toml {name}.jsonl"))));
+        // 150 cases of 400,000 degrees are 240 MB.
+        assert!(many < few + 100, "{command}: {few} and {many} MB");
+    }
+}
+
+/// What is once looked up for all cases costs each of them nothing.
+#[test]
+fn answers_of_many_attributes_take_little_time() {
+    let desk = Desk::new(0);
+    let rules = "[[attribute]]\nname = \"a\"\ndomain = [\"x\", \"y\"]\n\
+        [[attribute]]\nfor = [\"i in 1..20000\"]\nname = \"b{i}\"\ndomain = \"0..1\"\n\
+        [[rule]]\nfor = [\"i in 1..20000\"]\nif = \"a == 'x'\"\nthen = \"b{i} == 1\"\n";
+    std::fs::write(desk.path("many.toml"), rules).unwrap();
+    let time = |command: &str, count: usize| {
+        std::fs::write(desk.path("cases.jsonl"), "{\"a\":\"x\"}\n".repeat(count)).unwrap();
+        let start = Instant::now();
+        assert!(desk.run(&format!("{command} many.toml cases.jsonl")).status.success());
+        start.elapsed()
+    };
+    for command in ["infer", "abduce", "abduce --own-excluded"] {
+        let (one, many) = (time(command, 1), time(command, 20));
+        assert!(many < 4 * one, "{command}: {one:?} and {many:?}");
+    }
+}
+
+/// More threads than any machine has are not started, and what cannot be started is told.
+#[test]
+fn threads_are_bounded() {
+    let desk = Desk::new(3);
+    for count in ["10000000", "18446744073709551615", "99999999999999999999", "-1", "0"] {
+        let output = desk.command("infer RULES patients.jsonl").env("RAYON_NUM_THREADS", count).output().unwrap();
+        assert!(output.status.success(), "{count}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let limits = "ulimit -v 400000; export RAYON_NUM_THREADS=1000";
+    failed(&desk.run_after(limits, "infer RULES patients.jsonl"), 1, "error: threads cannot be started: ");
+}
+
 #[test]
 fn new_files_are_as_readable_as_others() {
     let desk = Desk::new(3);

@@ -114,20 +114,20 @@ fn number(attribute: &Attribute, number: f64) -> Input {
     } else if attribute.terms().is_none() && number.fract() == 0.0 && number.abs() < EXACT {
         Input::value(number as i64)
     } else {
-        Input::Number(number as f32)
+        Input::Number(number)
     }
 }
 
 /// `{"from": 6, "to": 8}`; an end that is left out is open.
 fn interval(attribute: &Attribute, dict: &Bound<'_, PyDict>) -> Result<Input, Fault> {
-    let end = |name: &str, open: f32| -> Result<f32, Fault> {
+    let end = |name: &str, open: f64| -> Result<f64, Fault> {
         dict.get_item(name)?.map_or(Ok(open), |end| end.extract().map_err(|_| unclear(attribute, dict)))
     };
     let is_end = |name: &Bound<'_, PyAny>| name.extract::<String>().is_ok_and(|name| name == "from" || name == "to");
     if dict.is_empty() || !dict.iter().all(|(name, _)| is_end(&name)) {
         return Err(unclear(attribute, dict));
     }
-    Ok(Input::Interval { from: end("from", f32::NEG_INFINITY)?, to: end("to", f32::INFINITY)? })
+    Ok(Input::Interval { from: end("from", f64::NEG_INFINITY)?, to: end("to", f64::INFINITY)? })
 }
 
 fn is_braced(object: &Bound<'_, PyAny>) -> bool {

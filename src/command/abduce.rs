@@ -2,6 +2,7 @@ use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
+use ndarray::ArrayView2;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::infer::AttributeAnswer;
@@ -10,6 +11,7 @@ use super::table::{Table, answer_each};
 use super::{Error, Reasoning};
 use crate::inference::{Abduction, Backward};
 use crate::possibility::Attribute;
+use crate::rules::RuleBase;
 
 /// Find what explains observed conclusions: inference run backward.
 ///
@@ -33,9 +35,13 @@ pub struct Abduce {
 
 impl Abduce {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.reasoning.engine()?;
+        let engine = self.reasoning.engine(&[Some(&self.records)])?;
+        let (names, form) = (names(engine.base()), &self.reasoning.form);
+        if let Some(name) = FIELDS.into_iter().find(|name| names.contains(name)) {
+            return Err(Error::AttributeTaken(name));
+        }
+        form.check_kept(|name| FIELDS.contains(&name) || names.contains(&name))?;
         let backward = engine.backward();
-        let form = &self.reasoning.form;
         let mut out = BufWriter::new(stdout().lock());
         let empty = || Table::with_observations(&engine, form);
         answer_each(&self.records, empty, |table| self.answer(&backward, table, &mut out))
@@ -43,20 +49,16 @@ impl Abduce {
 
     fn answer(&self, backward: &Backward, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
         let base = backward.base();
-        let inputs: Vec<&Attribute> = base.inputs().collect();
-        let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
-        let attributes: Vec<&Attribute> = inputs.iter().copied().chain(derived).collect();
-        let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
+        let names = names(base);
+        let inputs = &names[..base.inputs().count()];
         let (cases, kept, _) = table.finish()?;
         let all = backward.abduce(&cases, &names)?;
-        let own = self.own_excluded.then(|| backward.own_excluded(&cases, &names[..inputs.len()])).transpose()?;
+        let own = self.own_excluded.then(|| backward.own_excluded(&cases, inputs)).transpose()?;
+        let told = own.iter().flat_map(|own| own.degrees().iter());
+        let rest = all.degrees().iter().skip(if self.own_excluded { inputs.len() } else { 0 });
+        let columns: Vec<Column> = told.chain(rest).collect();
         for (case, kept) in kept.iter().enumerate() {
-            let of = |attribute: &&Attribute| {
-                let told = own.as_ref().and_then(|own| own.degrees().get(attribute.name()));
-                told.or_else(|| all.degrees().get(attribute.name())).expect("asked for").row(case).to_vec()
-            };
-            let degrees: Vec<Vec<f32>> = attributes.iter().map(of).collect();
-            let answer = Answer { kept, attributes: &attributes, degrees: &degrees, all: &all, case };
+            let answer = Answer { kept, columns: &columns, all: &all, case };
             serde_json::to_writer(&mut *out, &answer).map_err(std::io::Error::from)?;
             writeln!(out)?;
         }
@@ -64,23 +66,35 @@ impl Abduce {
     }
 }
 
+/// What an output line says beside attributes.
+const FIELDS: [&str; 2] = ["exact", "conflict"];
+
+/// Of every input and every derived attribute.
+fn names(base: &RuleBase) -> Vec<&str> {
+    let derived = base.rule_sets().iter().map(|set| base.conclusion(set));
+    base.inputs().chain(derived).map(Attribute::name).collect()
+}
+
+/// An attribute with its degrees in every case.
+type Column<'a> = (&'a Attribute, ArrayView2<'a, f32>);
+
 /// One output line.
 struct Answer<'a> {
     kept: &'a Fields,
-    attributes: &'a [&'a Attribute],
-    degrees: &'a [Vec<f32>],
+    columns: &'a [Column<'a>],
     all: &'a Abduction,
     case: usize,
 }
 
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.kept.len() + self.attributes.len() + 2))?;
+        let mut map = serializer.serialize_map(Some(self.kept.len() + self.columns.len() + 2))?;
         for (name, value) in self.kept {
             map.serialize_entry(name, value)?;
         }
-        for (attribute, degrees) in self.attributes.iter().zip(self.degrees) {
-            map.serialize_entry(attribute.name(), &AttributeAnswer::new(attribute.domain(), degrees))?;
+        for (attribute, degrees) in self.columns {
+            let possibility = degrees.row(self.case).to_vec();
+            map.serialize_entry(attribute.name(), &AttributeAnswer::new(attribute.domain(), &possibility))?;
         }
         map.serialize_entry("exact", &self.all.is_exact())?;
         map.serialize_entry("conflict", &self.all.conflicts()[self.case])?;

@@ -46,9 +46,16 @@ struct Answer {
     ask: Vec<UnknownInput>,
 }
 
+impl Answer {
+    /// Beside what is kept.
+    const FIELDS: [&str; 5] = ["line", "attribute", "left", "settled", "ask"];
+}
+
 impl Ask {
     pub fn run(self) -> Result<(), Error> {
-        let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
+        let engine = self.reasoning.engine(&[Some(&self.cases), self.guarantee.calibration.as_deref()])?;
+        let form = &self.reasoning.form;
+        form.check_kept(|name| self.json && Answer::FIELDS.contains(&name))?;
         let attribute = self.attribute(&engine)?;
         let (promise, score) = self.guarantee.read(&engine, form)?;
         let mut records = Records::open(&self.cases)?;

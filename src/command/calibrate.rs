@@ -37,7 +37,7 @@ impl Calibrate {
         let read: [Option<&Path>; 3] =
             [Some(&self.examples), Some(&self.reasoning.rules.rules), self.reasoning.params.as_deref()];
         check_outputs(&[Some(&self.out)], &read)?;
-        let (engine, form) = (self.reasoning.engine()?, &self.reasoning.form);
+        let (engine, form) = (self.reasoning.engine(&[Some(&self.examples)])?, &self.reasoning.form);
         let calibration = if self.inputs {
             let (cases, _) = table::read_observations(&engine, form, &self.examples)?;
             note_imprecise(&cases, engine.base().inputs());

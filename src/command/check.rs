@@ -80,6 +80,9 @@ impl Check {
         if !self.watch {
             return self.once();
         }
+        if self.rules.rules == Path::new("-") {
+            return Err(Error::WatchInput);
+        }
         let saved = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
         loop {
             let before: Option<SystemTime> = saved(&self.rules.rules);

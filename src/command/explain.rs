@@ -84,6 +84,11 @@ struct Answer {
     activations: Option<Activations>,
 }
 
+impl Answer {
+    /// Beside what is kept.
+    const FIELDS: [&str; 7] = ["line", "attribute", "justification", "explanation", "set", "changes", "activations"];
+}
+
 /// Why an input must not have a value.
 #[derive(Serialize)]
 struct BackwardAnswer<'a> {
@@ -95,6 +100,11 @@ struct BackwardAnswer<'a> {
     exact: bool,
 }
 
+impl BackwardAnswer<'_> {
+    /// Beside what is kept.
+    const FIELDS: [&'static str; 7] = ["line", "attribute", "value", "degree", "observed", "inputs", "exact"];
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Why {
@@ -104,9 +114,10 @@ enum Why {
 
 impl Explain {
     pub fn run(self) -> Result<(), Error> {
-        let read = [Some(self.examples.as_path()), Some(&self.reasoning.rules.rules), self.reasoning.params.as_deref()];
-        check_outputs(&[Some(&self.out)], &read)?;
-        let engine = self.reasoning.engine()?;
+        let (rules, params) = (&self.reasoning.rules.rules, self.reasoning.params.as_deref());
+        let calibration = self.guarantee.calibration.as_deref();
+        check_outputs(&[Some(&self.out)], &[Some(&self.examples), Some(rules), params, calibration])?;
+        let engine = self.reasoning.engine(&[Some(&self.examples), calibration])?;
         if self.out != Path::new("-") {
             // Colours are for terminals.
             let mut text = anstream::StripStream::new(Vec::new());
@@ -119,7 +130,10 @@ impl Explain {
     }
 
     fn answer(&self, engine: &Engine, out: &mut dyn Write) -> Result<(), Error> {
+        let form = &self.reasoning.form;
         let input = engine.base().inputs().find(|input| Some(input.name()) == self.attribute.as_deref());
+        let fields = if input.is_some() { &BackwardAnswer::FIELDS[..] } else { &Answer::FIELDS };
+        form.check_kept(|name| self.format == Format::Json && fields.contains(&name))?;
         if let Some(input) = input {
             return self.backward(engine, input, out);
         }
@@ -128,7 +142,7 @@ impl Explain {
         if self.guarantee.is_asked() && (value.is_some() || self.format == Format::Dot) {
             return Err(Error::GuaranteeOfPart);
         }
-        let (promise, score) = self.guarantee.read(engine, &self.reasoning.form)?;
+        let (promise, score) = self.guarantee.read(engine, form)?;
         let mut page = Page::new("Why this answer");
         let mut records = Records::open(&self.examples)?;
         let (mut drawn, mut left_out) = (0, 0);

@@ -2,13 +2,15 @@ use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
+use ndarray::ArrayView2;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::records::Fields;
 use super::table::{Table, answer_each};
-use super::{Error, Guarantee, Promise, Reasoning, read_matrix, together};
-use crate::inference::{AnswerSets, BatchInference, Cases, Engine, Score, Scores};
+use super::{Error, Guarantee, Promise, Reasoning, check_once, degrees_of_a_case, read_matrix, together_of};
+use crate::inference::{AnswerSets, Cases, Engine, Score, Scores};
 use crate::possibility::{Attribute, Domain, Undecided, Value, decide, height, necessity, undecided};
+use crate::rules::RuleSet;
 
 /// Infer the derived attributes of examples.
 ///
@@ -44,7 +46,10 @@ fn parse_array(text: &str) -> Result<(String, PathBuf), String> {
 
 impl Infer {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.reasoning.engine()?;
+        check_once("--npy", self.npy.iter().map(|(input, _)| input))?;
+        let arrays = self.npy.iter().map(|(_, path)| Some(path.as_path()));
+        let read = [self.examples.as_deref(), self.guarantee.calibration.as_deref()];
+        let engine = self.reasoning.engine(&read.into_iter().chain(arrays).collect::<Vec<_>>())?;
         let form = &self.reasoning.form;
         let (promise, score) = self.guarantee.read(&engine, form)?;
         let answerer = Answerer { engine: &engine, promise, score };
@@ -63,13 +68,7 @@ impl Infer {
         }
         let cases = cases.build()?;
         let mut out = BufWriter::new(stdout().lock());
-        let chunk = together(answerer.engine);
-        for first in (0..cases.len()).step_by(chunk) {
-            let some = cases.slice(first..cases.len().min(first + chunk));
-            let kept = vec![Fields::new(); some.len()];
-            answerer.write(&some, &kept, &mut out)?;
-        }
-        Ok(())
+        answerer.write_all(&cases, &vec![Fields::new(); cases.len()], &mut out)
     }
 }
 
@@ -83,25 +82,44 @@ impl Answerer<'_> {
     /// Writes one line for every example gathered.
     fn answer(&self, table: Table<'_>, out: &mut impl Write) -> Result<(), Error> {
         let (cases, kept, _) = table.finish()?;
-        self.write(&cases, &kept, out)
+        self.write_all(&cases, &kept, out)
+    }
+
+    fn write_all(&self, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
+        let chunk = together_of(degrees_of_a_case(self.engine) + self.numbers_of_a_case()?);
+        for (i, kept) in kept.chunks(chunk).enumerate() {
+            self.write(&cases.slice(i * chunk..i * chunk + kept.len()), kept, out)?;
+        }
+        Ok(())
+    }
+
+    /// The numbers that make up the scores of a case.
+    fn numbers_of_a_case(&self) -> Result<usize, Error> {
+        let numbers_of_a_score = |set: &RuleSet| match self.score {
+            Score::Min => 0,
+            Score::Product => 1,
+            Score::Leximin => set.rules().len(),
+        };
+        let base = self.engine.base();
+        let of = |set| Ok(self.engine.partition(base.conclusion(set).name())?.len() * numbers_of_a_score(set));
+        base.rule_sets().iter().map(of).sum()
     }
 
     fn write(&self, cases: &Cases, kept: &[Fields], out: &mut impl Write) -> Result<(), Error> {
         let (engine, base) = (self.engine, self.engine.base());
-        let attributes: Vec<_> = base.rule_sets().iter().map(|set| base.conclusion(set)).collect();
-        let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name()).collect();
+        let names: Vec<&str> = base.rule_sets().iter().map(|set| base.conclusion(set).name()).collect();
         let inferred = engine.infer_batch(cases, &names)?;
-        let column = |attribute: &&Attribute| {
-            let name = attribute.name();
+        let column = |(attribute, degrees)| {
+            let name = Attribute::name(attribute);
             let scores = match self.score {
                 Score::Min => None,
                 score => Some((score, engine.scores(cases, name, score)?)),
             };
             let promised = self.promise.as_ref().map(|promise| promise.sets(engine, cases, name));
             let sets = promised.transpose()?.flatten();
-            Ok(Column { name: name.to_owned(), domain: attribute.domain().clone(), inferred: &inferred, scores, sets })
+            Ok(Column { attribute, degrees, scores, sets })
         };
-        let columns = attributes.iter().map(column).collect::<Result<Vec<Column>, Error>>()?;
+        let columns = inferred.iter().map(column).collect::<Result<Vec<Column>, Error>>()?;
         for (example, kept) in kept.iter().enumerate() {
             let answer = Answer { kept, columns: &columns, example };
             serde_json::to_writer(&mut *out, &answer).map_err(std::io::Error::from)?;
@@ -112,9 +130,8 @@ impl Answerer<'_> {
 }
 
 struct Column<'a> {
-    name: String,
-    domain: Domain,
-    inferred: &'a BatchInference,
+    attribute: &'a Attribute,
+    degrees: ArrayView2<'a, f32>,
     /// For decisions, unless these are by possibility.
     scores: Option<(Score, Scores)>,
     sets: Option<AnswerSets>,
@@ -169,9 +186,8 @@ impl Serialize for Answer<'_> {
         for (name, value) in self.kept {
             map.serialize_entry(name, value)?;
         }
-        for Column { name, domain, inferred, scores, sets } in self.columns {
-            let row = inferred.get(name).expect("asked for");
-            let possibility = row.row(self.example).to_vec();
+        for Column { attribute, degrees, scores, sets } in self.columns {
+            let (domain, possibility) = (attribute.domain(), degrees.row(self.example).to_vec());
             let mut answer = match scores {
                 None => AttributeAnswer::new(domain, &possibility),
                 Some((_, scores)) => {
@@ -180,7 +196,7 @@ impl Serialize for Answer<'_> {
             };
             answer.score = scores.as_ref().map(|(score, _)| *score);
             answer.set = sets.as_ref().map(|sets| sets.values(self.example).collect());
-            map.serialize_entry(name, &answer)?;
+            map.serialize_entry(attribute.name(), &answer)?;
         }
         map.end()
     }

@@ -105,7 +105,7 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
     match (text, text.parse::<f32>()) {
         ("none", _) => Ok(Threshold::Fixed(None)),
         ("auto", _) => Ok(Threshold::Auto),
-        (_, Ok(threshold)) if threshold > 0.0 => Ok(Threshold::Fixed(Some(threshold))),
+        (_, Ok(threshold)) if threshold > 0.0 && threshold.is_finite() => Ok(Threshold::Fixed(Some(threshold))),
         _ => Err("expected none, auto or a number above 0".to_owned()),
     }
 }
@@ -123,7 +123,7 @@ impl Learn {
         )?;
         // Parameters may be learned on from where they stand, in the same file.
         check_outputs(&[self.report.as_deref(), self.conflicts.as_deref(), self.broken.as_deref()], &[params])?;
-        let engine = self.reasoning.engine()?;
+        let engine = self.reasoning.engine(&[Some(&self.examples), self.validation.as_deref()])?;
         let read = |path| table::read(&engine, &self.reasoning.form, path).map(|(cases, _)| cases);
         let validation = self.validation.as_deref().map(read).transpose()?;
         let config = LearningConfig::default().with_tolerance(self.tolerance).with_keep_fixed(self.keep_fixed);

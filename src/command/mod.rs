@@ -35,7 +35,8 @@ use crate::{inference, learning, limited, relation, rules, whole_file};
 /// Possibilistic neuro-symbolic inference: rules that infer, learn and explain.
 ///
 /// Rule files are TOML; examples are JSON lines or CSV, the same for every subcommand. `-` stands
-/// for standard input or output. Exit codes: 0 done, 1 something in the files is wrong, 2
+/// for standard output, and for standard input in place of one file (but not of images, networks
+/// or folders). Exit codes: 0 done, 1 something in the files is wrong, 2
 /// something on the command line is wrong.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
@@ -130,9 +131,15 @@ fn parse_setting(text: &str) -> Result<(String, i64), String> {
 
 impl Rules {
     fn read(&self) -> Result<RuleBase, Error> {
+        check_once("--set", self.set.iter().map(|(name, _)| name))?;
+        check_once("--rule-limit", self.rule_limit.iter().map(|(limit, _)| limit))?;
         let settings: Vec<(&str, i64)> = self.set.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let limits =
             self.rule_limit.iter().fold(Limits::default(), |limits, &(limit, number)| limits.with(limit, number));
+        if self.rules == Path::new("-") {
+            let text = read_text(&self.rules, limits.get(Limit::FileBytes))?;
+            return Ok(RuleBase::parse_with(&text, STANDARD_INPUT, &settings, &limits)?);
+        }
         Ok(RuleBase::read_with(&self.rules, &settings, &limits)?)
     }
 
@@ -140,8 +147,7 @@ impl Rules {
     fn engine(&self, parameters: Option<&Path>) -> Result<Engine, Error> {
         let base = self.read()?;
         let Some(path) = parameters else { return Ok(Engine::of(&base)) };
-        let text = limited::read_text(path, limited::FILE_LIMIT)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = read_text(path, limited::FILE_LIMIT)?;
         let wrong = |reason: String| Error::Parameters { path: path.to_owned(), reason };
         let parameters: Parameters = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         Engine::new(&base, &parameters).map_err(|e| wrong(e.to_string()))
@@ -162,9 +168,15 @@ struct Reasoning {
 }
 
 impl Reasoning {
-    fn engine(&self) -> Result<Engine, Error> {
+    /// The engine, for a command that reads these files as well.
+    fn engine(&self, others: &[Option<&Path>]) -> Result<Engine, Error> {
+        let files = [Some(self.rules.rules.as_path()), self.params.as_deref()];
+        let from_input = |path: &&Path| *path == Path::new("-");
+        if files.iter().chain(others).copied().flatten().filter(from_input).nth(1).is_some() {
+            return Err(Error::InputTwice);
+        }
         let engine = self.rules.engine(self.params.as_deref())?;
-        self.form.check(&engine)?;
+        self.form.check_kept(|name| engine.partition(name).is_ok())?;
         Ok(engine)
     }
 }
@@ -177,7 +189,7 @@ struct Guarantee {
     #[arg(long, value_name = "C.json")]
     calibration: Option<PathBuf>,
     /// How often the right value may be missing from a set.
-    #[arg(long, default_value_t = 0.05, requires = "calibration")]
+    #[arg(long, default_value_t = 0.05, requires = "calibration", value_parser = parse_error_level)]
     error: f64,
     /// Decide by what all rules on an attribute say (leximin, product) and not by the strictest
     /// alone (min, the possibility). Default: the score of --calibration, else min.
@@ -200,8 +212,7 @@ impl Guarantee {
     /// The calibration, if there is one, once it is known to fit, and the score to decide by.
     fn read(&self, engine: &Engine, form: &table::Form) -> Result<(Option<Promise>, Score), Error> {
         let Some(path) = &self.calibration else { return Ok((None, self.score.unwrap_or_default())) };
-        let text = limited::read_text(path, limited::FILE_LIMIT)
-            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let text = read_text(path, limited::FILE_LIMIT)?;
         let wrong = |reason: String| Error::Calibration { path: path.clone(), reason };
         let calibration: Calibration = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         if let Some(score) = self.score.filter(|score| *score != calibration.score()) {
@@ -221,14 +232,55 @@ impl Promise {
     }
 }
 
+fn parse_error_level(text: &str) -> Result<f64, String> {
+    let error = text.parse().ok().filter(|error| 0.0 < *error && *error < 1.0);
+    error.ok_or_else(|| "expected a number above 0 and below 1".to_owned())
+}
+
+#[cfg(feature = "perception")]
+fn parse_count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1 up".to_owned())
+}
+
+/// Of what is given by name, each may be given once.
+fn check_once<T: PartialEq + fmt::Display>(
+    option: &'static str,
+    names: impl Iterator<Item = T> + Clone,
+) -> Result<(), Error> {
+    let twice = names.clone().enumerate().find(|(i, name)| names.clone().take(*i).any(|other| other == *name));
+    twice.map_or(Ok(()), |(_, name)| Err(Error::GivenTwice { option, name: name.to_string() }))
+}
+
 fn parse_tolerance(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|t| (0.0..1.0).contains(t)).ok_or_else(|| "expected a number from 0 to below 1".to_owned())
 }
 
-/// How many records are answered together: enough to share work among threads, of wide inputs
-/// fewer.
+/// How many records are answered together: enough to share work among threads, of wide ones fewer.
 fn together(engine: &Engine) -> usize {
-    ((1 << 22) / engine.base().input_width().max(1)).clamp(1, 4096)
+    together_of(degrees_of_a_case(engine))
+}
+
+fn together_of(degrees: usize) -> usize {
+    ((1 << 22) / degrees.max(1)).clamp(1, 4096)
+}
+
+/// The degrees of all inputs and of all that rules conclude on.
+fn degrees_of_a_case(engine: &Engine) -> usize {
+    let base = engine.base();
+    base.rule_sets().iter().map(|set| base.conclusion(set).domain().len()).sum::<usize>() + base.input_width()
+}
+
+/// What errors call it.
+const STANDARD_INPUT: &str = "standard input";
+
+/// Reads a text whole; `-` is standard input.
+fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
+    let (name, text) = if path == Path::new("-") {
+        (Path::new(STANDARD_INPUT), limited::read_from(std::io::stdin(), limit).and_then(limited::text))
+    } else {
+        (path, limited::read_text(path, limit))
+    };
+    text.map_err(|source| Error::Read { path: name.to_owned(), source })
 }
 
 /// Writes a file whole or not at all; `-` is standard output.
@@ -294,6 +346,9 @@ pub enum Error {
     Grouping { images: usize, inputs: usize },
     #[error("{}: is no .png: expected one file of images, or .png files and folders of them", .0.display())]
     MixedImages(PathBuf),
+    #[cfg(feature = "perception")]
+    #[error("{}: holds no .png: expected a folder of pictures", .0.display())]
+    NoPictures(PathBuf),
     #[error("--npy {input}: {source}")]
     Array { input: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("no records and no arrays: expected a file of records, or --npy INPUT=FILE for every input")]
@@ -308,10 +363,18 @@ pub enum Error {
     Overwrite(PathBuf),
     #[error("{}: is to hold two results: expected a file for each", .0.display())]
     SameOutput(PathBuf),
+    #[error("standard input (-) is to be read for two files: expected it for one")]
+    InputTwice,
+    #[error("{option} {name} is given twice: expected once")]
+    GivenTwice { option: &'static str, name: String },
+    #[error("--watch with standard input (-): expected a file, to be read again")]
+    WatchInput,
     #[error("{count} warning{}: expected none (--deny warnings)", if *count == 1 { "" } else { "s" })]
     Warnings { count: usize },
-    #[error("--keep {0}: rules conclude on it: expected another field than those of the answers")]
-    KeepDerived(String),
+    #[error("--keep {0}: answers have a field of that name: expected another one")]
+    KeepTaken(String),
+    #[error("attribute {0}: answers have another field of that name: expected an attribute of another name")]
+    AttributeTaken(&'static str),
     #[error("the threshold keeps too few examples: expected more (--strict)")]
     FewExamples,
     #[error("standard output: {0}")]
@@ -344,13 +407,18 @@ impl Error {
         match self {
             Self::NoValidation
             | Self::NoRecords
+            | Self::InputTwice
+            | Self::GivenTwice { .. }
+            | Self::WatchInput
             | Self::OtherMethod { .. }
             | Self::PaperWithoutSearch
             | Self::WhichAttribute(_)
             | Self::Stream { .. }
             | Self::GuaranteeOfInput(_)
             | Self::GuaranteeOfPart => 2,
-            Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepDerived(_) => 2,
+            #[cfg(feature = "perception")]
+            Self::Perception(crate::perception::Error::Config { .. }) => 2,
+            Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepTaken(_) => 2,
             _ => 1,
         }
     }

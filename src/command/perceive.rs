@@ -7,9 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use serde_json::{Map, Value as Json};
 
-use super::{Error, check_outputs, one_of};
+use super::{Error, check_once, check_outputs, one_of};
 use crate::datasets::idx;
 use crate::perception::{Architecture, Checkpoint, DeviceChoice, DigitNet};
+use crate::possibility::{Attribute, Domain};
 use crate::whole_file;
 
 /// Read images with a trained network: probabilities for `pinesy infer`, `learn` and `abduce`.
@@ -24,7 +25,7 @@ pub struct Perceive {
     #[arg(long)]
     model: PathBuf,
     /// The inputs that the images stand for in turn, such as a1,a2.
-    #[arg(long, value_name = "INPUTS", value_delimiter = ',')]
+    #[arg(long, value_name = "INPUTS", value_delimiter = ',', value_parser = parse_name)]
     inputs: Vec<String>,
     /// Folder to write arrays to instead of lines: a1.npy, a2.npy (probabilities.npy without
     /// --inputs).
@@ -38,16 +39,24 @@ pub struct Perceive {
     images: Vec<PathBuf>,
 }
 
+/// The name of an attribute, which can be that of a file as well.
+fn parse_name(text: &str) -> Result<String, String> {
+    let known = Attribute::new(text, Domain::integers(0..=0).expect("one value"));
+    known.map(|attribute| attribute.name().to_owned()).map_err(|error| error.to_string())
+}
+
 /// Images read between two looks at the bar.
 const CHUNK: usize = 1024;
 
 impl Perceive {
     pub fn run(self) -> Result<(), Error> {
-        let outputs: Vec<PathBuf> = self.arrays();
-        check_outputs(&outputs.iter().map(|path| Some(path.as_path())).collect::<Vec<_>>(), &[])?;
+        check_once("--inputs", self.inputs.iter())?;
+        let (files, outputs) = (self.files()?, self.arrays());
+        let read: Vec<Option<&Path>> = files.iter().chain([&self.model]).map(|path| Some(path.as_path())).collect();
+        check_outputs(&outputs.iter().map(|path| Some(path.as_path())).collect::<Vec<_>>(), &read)?;
         let device = self.device.open()?;
         let reader = Checkpoint::read(&self.model)?.own_reader::<DigitNet>(&device)?;
-        let (images, names) = self.images(reader.architecture().input())?;
+        let (images, names) = read_images(&files, reader.architecture().input())?;
         let group = self.inputs.len().max(1);
         if !images.len_of(Axis(0)).is_multiple_of(group) {
             return Err(Error::Grouping { images: images.len_of(Axis(0)), inputs: group });
@@ -79,34 +88,24 @@ impl Perceive {
         names.iter().map(|name| folder.join(format!("{name}.npy"))).collect()
     }
 
-    /// All images, with their names.
-    fn images(&self, size: [usize; 2]) -> Result<(Array3<u8>, Vec<Json>), Error> {
-        let mut pictures = Vec::new();
+    /// The files given, and the pictures in the folders given.
+    fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut files = Vec::new();
         for path in &self.images {
-            if path.is_dir() {
-                let entries = std::fs::read_dir(path).map_err(|source| Error::Read { path: path.clone(), source })?;
-                let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-                inside.retain(|path| is_png(path));
-                inside.sort();
-                pictures.extend(inside);
-            } else if is_png(path) {
-                pictures.push(path.clone());
-            } else {
-                let images = idx::read_images(path)?;
-                let names = (0..images.len_of(Axis(0))).map(Json::from).collect();
-                if self.images.len() > 1 {
-                    return Err(Error::MixedImages(path.clone()));
-                }
-                return Ok((images, names));
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
             }
+            let entries = std::fs::read_dir(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+            let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            inside.retain(|path| is_png(path));
+            if inside.is_empty() {
+                return Err(Error::NoPictures(path.clone()));
+            }
+            inside.sort();
+            files.extend(inside);
         }
-        let mut pixels = Vec::with_capacity(pictures.len() * size[0] * size[1]);
-        for path in &pictures {
-            pixels.extend(read_png(path, size).map_err(|fault| Error::Picture { path: path.clone(), fault })?);
-        }
-        let shape = (pictures.len(), size[0], size[1]);
-        let names = pictures.iter().map(|path| path.display().to_string().into()).collect();
-        Ok((Array3::from_shape_vec(shape, pixels).expect("each was checked"), names))
+        Ok(files)
     }
 
     fn write_lines(&self, probabilities: &Array2<f32>, names: &[Json]) -> Result<(), Error> {
@@ -124,6 +123,26 @@ impl Perceive {
         }
         Ok(out.flush()?)
     }
+}
+
+/// All images of one IDX file or of pictures, with their names.
+fn read_images(files: &[PathBuf], size: [usize; 2]) -> Result<(Array3<u8>, Vec<Json>), Error> {
+    match (files, files.iter().find(|path| !is_png(path))) {
+        ([only], Some(_)) => {
+            let images = idx::read_images(only)?;
+            let names = (0..images.len_of(Axis(0))).map(Json::from).collect();
+            return Ok((images, names));
+        }
+        (_, Some(other)) => return Err(Error::MixedImages(other.clone())),
+        (_, None) => {}
+    }
+    let mut pixels = Vec::with_capacity(files.len() * size[0] * size[1]);
+    for path in files {
+        pixels.extend(read_png(path, size).map_err(|fault| Error::Picture { path: path.clone(), fault })?);
+    }
+    let shape = (files.len(), size[0], size[1]);
+    let names = files.iter().map(|path| path.display().to_string().into()).collect();
+    Ok((Array3::from_shape_vec(shape, pixels).expect("each was checked"), names))
 }
 
 fn is_png(path: &Path) -> bool {

@@ -25,7 +25,7 @@ pub struct RulesReport {
 
 impl RulesReport {
     pub fn run(self) -> Result<(), Error> {
-        let engine = self.reasoning.engine()?;
+        let engine = self.reasoning.engine(&[Some(&self.examples)])?;
         let (examples, _) = table::read(&engine, &self.reasoning.form, &self.examples)?;
         let report = crate::explain::rules_report(&engine, &examples)?;
         let mut out = stdout().lock();

@@ -1,4 +1,3 @@
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2};
@@ -148,9 +147,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SystemFault> {
     if path != Path::new("-") {
         return limited::read(path, limited::FILE_LIMIT).map_err(SystemFault::Io);
     }
-    let mut bytes = Vec::new();
-    std::io::stdin().take(limited::FILE_LIMIT).read_to_end(&mut bytes).map_err(SystemFault::Io)?;
-    Ok(bytes)
+    limited::read_from(std::io::stdin(), limited::FILE_LIMIT).map_err(SystemFault::Io)
 }
 
 fn extension(path: &Path) -> &str {

@@ -49,6 +49,9 @@ enum Missing {
     Unknown,
 }
 
+/// Below this every whole number is a double.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// How far a sum of probabilities may be from 1 to be set right.
 const SUM_SLACK: f64 = 0.01;
 
@@ -87,9 +90,9 @@ impl Form {
             }
             Json::Object(fields) => {
                 let known = |names: &[&str]| fields.keys().all(|name| names.contains(&name.as_str()));
-                let end = |name: &str, open: f32| match fields.get(name) {
+                let end = |name: &str, open: f64| match fields.get(name) {
                     None | Some(Json::Null) => Some(open),
-                    Some(end) => end.as_f64().map(|end| end as f32),
+                    Some(end) => end.as_f64(),
                 };
                 match fields.get("in") {
                     Some(Json::Array(members)) if set && known(&["in"]) => {
@@ -97,7 +100,7 @@ impl Form {
                         Ok(Input::OneOf(members.collect::<Result<_, _>>()?))
                     }
                     None if !fields.is_empty() && known(&["from", "to"]) => {
-                        let ends = end("from", f32::NEG_INFINITY).zip(end("to", f32::INFINITY));
+                        let ends = end("from", f64::NEG_INFINITY).zip(end("to", f64::INFINITY));
                         ends.map(|(from, to)| Input::Interval { from, to }).ok_or_else(unclear)
                     }
                     _ => Err(unclear()),
@@ -109,15 +112,17 @@ impl Form {
     /// A value as it is shown, or a number.
     fn text(&self, attribute: &Attribute, text: &str) -> Option<Input> {
         // As any number in JSON: rounded to a double first, wherever it stands.
-        let number = text.parse::<f64>().ok().map(|number| number as f32).filter(|number| !number.is_nan());
+        let number = text.parse::<f64>().ok().filter(|number| !number.is_nan());
         // Of what is told in terms a number is a number, whatever the terms are called.
         let number_first = number.is_some() && attribute.terms().is_some();
         if let Some(value) = shown(attribute, text).filter(|_| !number_first) {
             return Some(Input::Value(value.clone()));
         }
         let number = number?;
-        let whole = || attribute.domain().values().iter().all(|value| matches!(value, Value::Integer(_)));
-        (attribute.terms().is_some() || (whole() && number.fract() == 0.0)).then_some(Input::Number(number))
+        // A whole number beyond these may be that of another text, of a value in the domain.
+        let whole = number.fract() == 0.0 && number.abs() < EXACT;
+        let integers = || attribute.domain().values().iter().all(|value| matches!(value, Value::Integer(_)));
+        (attribute.terms().is_some() || (whole && integers())).then_some(Input::Number(number))
     }
 
     fn degrees(&self, attribute: &Attribute, numbers: &[f64]) -> Result<Input, LineError> {
@@ -184,10 +189,10 @@ impl Form {
         if self.possibility { "possibilities".to_owned() } else { self.transform.to_string() }
     }
 
-    /// Checks what can be kept.
-    pub fn check(&self, engine: &Engine) -> Result<(), Error> {
-        match self.keep.iter().find(|name| engine.partition(name).is_ok()) {
-            Some(name) => Err(Error::KeepDerived(name.clone())),
+    /// Checks that no field to keep has a name that answers have for something else.
+    pub fn check_kept(&self, is_taken: impl Fn(&str) -> bool) -> Result<(), Error> {
+        match self.keep.iter().find(|name| is_taken(name)) {
+            Some(name) => Err(Error::KeepTaken(name.clone())),
             None => Ok(()),
         }
     }
@@ -304,7 +309,10 @@ impl<'a> Table<'a> {
             }
             // Of what stands side by side, inputs are inputs.
             _ if self.observed => {
-                let is_input = |name: &str| self.inputs.iter().any(|(attribute, _)| attribute.name() == name);
+                let base = self.engine.base();
+                let is_input = |name: &str| {
+                    base.position(name).is_some_and(|position| matches!(base.source(position), Source::Input(_)))
+                };
                 fields.clone().into_iter().partition(|(name, _)| is_input(name))
             }
             _ => (fields.clone(), fields.clone()),

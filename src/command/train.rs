@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Error, one_of};
+use super::{Error, check_outputs, one_of, parse_count};
 use crate::datasets::Mnist;
 use crate::perception::{
     DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, TrainingStop, accuracy,
@@ -23,7 +23,7 @@ pub struct Train {
     #[arg(long)]
     out: PathBuf,
     /// Passes over the training images.
-    #[arg(long, default_value_t = TrainingConfig::default().epochs)]
+    #[arg(long, default_value_t = TrainingConfig::default().epochs, value_parser = parse_count)]
     epochs: usize,
     /// Images a step.
     #[arg(long, default_value_t = TrainingConfig::default().batch)]
@@ -32,7 +32,7 @@ pub struct Train {
     #[arg(long, default_value_t = TrainingConfig::default().learning_rate)]
     learning_rate: f64,
     /// Use only the first training images.
-    #[arg(long, value_name = "IMAGES")]
+    #[arg(long, value_name = "IMAGES", value_parser = parse_count)]
     limit: Option<usize>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
@@ -47,10 +47,9 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<(), Error> {
-        super::check_outputs(&[Some(&self.out)], &[])?;
-        let mnist = Mnist::read(&self.data)?;
-        let device = self.device.open()?;
-        eprintln!("{}", device.description);
+        let state = PathBuf::from(format!("{}.training", self.out.display()));
+        let data = Mnist::files(&self.data);
+        check_outputs(&[Some(&self.out), Some(&state)], &data.each_ref().map(|path| Some(path.as_path())))?;
         let config = TrainingConfig {
             epochs: self.epochs,
             batch: self.batch,
@@ -58,9 +57,11 @@ impl Train {
             seed: self.seed,
             ..TrainingConfig::default()
         };
-        let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
-        let state = PathBuf::from(format!("{}.training", self.out.display()));
         let training = Training::new(config)?.with_state_file(&state, self.resume);
+        let mnist = Mnist::read(&self.data)?;
+        let device = self.device.open()?;
+        eprintln!("{}", device.description);
+        let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
         let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
         let bar = ProgressBar::new(0).with_style(style());
         let (checkpoint, report) = training.run(&network, &labels, &device, |event| {

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array3, ArrayView3, s};
 
@@ -76,22 +76,24 @@ impl Mnist {
     /// Images of the training file kept for validation.
     pub const VALIDATION: usize = 10_000;
 
+    /// The four standard files of a folder: images and labels to train by, then those to test by.
+    pub fn files(folder: impl AsRef<Path>) -> [PathBuf; 4] {
+        let names =
+            ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+        names.map(|name| folder.as_ref().join(format!("{name}.gz")))
+    }
+
     /// Reads the four standard files, gzipped, from a folder.
     ///
     /// # Errors
     /// Whatever is wrong with one of the files. A training file of fewer than
     /// [`Self::VALIDATION`] images is used for training alone.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
-        let folder = folder.as_ref();
-        let pair = |name: &str| {
-            Digits::read(
-                folder.join(format!("{name}-images-idx3-ubyte.gz")),
-                folder.join(format!("{name}-labels-idx1-ubyte.gz")),
-            )
-        };
-        let train = pair("train")?;
+        let [images, labels, test_images, test_labels] = Self::files(folder);
+        let train = Digits::read(images, labels)?;
         let split = train.len().saturating_sub(Self::VALIDATION);
         let split = if split == 0 { train.len() } else { split };
-        Ok(Self { validation: train.slice(split..train.len()), train: train.slice(0..split), test: pair("t10k")? })
+        let test = Digits::read(test_images, test_labels)?;
+        Ok(Self { validation: train.slice(split..train.len()), train: train.slice(0..split), test })
     }
 }

@@ -73,6 +73,11 @@ impl BatchInference {
         Some(self.degrees.slice(s![.., range.clone()]))
     }
 
+    /// The degrees of all attributes, shape (cases, values), in the order asked for.
+    pub fn iter(&self) -> impl Iterator<Item = (&Attribute, ArrayView2<'_, f32>)> {
+        self.columns.iter().map(|(attribute, range)| (attribute, self.degrees.slice(s![.., range.clone()])))
+    }
+
     /// The distribution of an attribute that was asked for, in one case.
     ///
     /// # Panics

@@ -19,7 +19,7 @@ use crate::possibility::{Attribute, Transform, Value, check_degrees};
 /// assert_eq!(Input::Unknown.degrees(&size)?, [1.0, 1.0]);
 ///
 /// let legs = Attribute::new("legs", Domain::integers(0..=8)?)?;
-/// let some = Input::OneOf(vec![Input::value(2), Input::Interval { from: 7.0, to: f32::INFINITY }]);
+/// let some = Input::OneOf(vec![Input::value(2), Input::Interval { from: 7.0, to: f64::INFINITY }]);
 /// assert_eq!(some.degrees(&legs)?, [0., 0., 1., 0., 0., 0., 0., 1., 1.]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -30,14 +30,15 @@ pub enum Input {
     Unknown,
     /// Its value; for a number, a term.
     Value(Value),
-    /// A number, for an attribute told in terms or in whole numbers.
-    Number(f32),
+    /// A number, for an attribute told in terms or in whole numbers; with these it is compared
+    /// exactly.
+    Number(f64),
     /// A number from one to another; infinite where open.
     Interval {
         /// The least it can be.
-        from: f32,
+        from: f64,
         /// The greatest it can be.
-        to: f32,
+        to: f64,
     },
     /// One of these.
     OneOf(Vec<Input>),
@@ -120,16 +121,18 @@ fn no_term(attribute: &Attribute, given: String) -> Error {
 }
 
 /// How possible each value is for a number in a range.
-fn between(attribute: &Attribute, from: f32, to: f32) -> Result<Vec<f32>, Error> {
+fn between(attribute: &Attribute, from: f64, to: f64) -> Result<Vec<f32>, Error> {
     let name = || attribute.name().to_owned();
     if from.is_nan() || to.is_nan() || from > to {
         return Err(Error::Interval { attribute: name(), from, to });
     }
     let degrees = match attribute.terms() {
-        Some(terms) => terms.degrees(from..=to),
+        Some(terms) => terms.degrees(from as f32..=to as f32),
         None => {
+            // Of a float every whole number may be too large for an i64, and an i64 for a float.
+            let whole = from.ceil() as i128..=to.floor() as i128;
             let degree = |value: &Value| match value {
-                Value::Integer(number) => Some(f32::from((from..=to).contains(&(*number as f32)))),
+                Value::Integer(number) => Some(f32::from(whole.contains(&i128::from(*number)))),
                 _ => None,
             };
             let degrees: Option<Vec<f32>> = attribute.domain().values().iter().map(degree).collect();

@@ -148,9 +148,9 @@ pub enum Error {
         /// The attribute.
         attribute: String,
         /// Its lower end.
-        from: f32,
+        from: f64,
         /// Its upper end.
-        to: f32,
+        to: f64,
     },
     /// A derived attribute given targets twice.
     #[error("targets of {0} are given twice: expected once")]

@@ -150,9 +150,9 @@ impl Backward {
     fn run(&self, cases: &Cases, wanted: &[usize], marginal: bool) -> Result<Abduction, Error> {
         cases.check_base(self.base())?;
         let mut columns: Vec<(usize, Range<usize>)> = Vec::new();
-        let mut width = 0;
+        let (mut width, mut known) = (0, vec![false; self.base().attributes().len()]);
         for &attribute in wanted {
-            if columns.iter().all(|(known, _)| *known != attribute) {
+            if !std::mem::replace(&mut known[attribute], true) {
                 let start = width;
                 width += self.base().attributes()[attribute].domain().len();
                 columns.push((attribute, start..width));
