@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pinesy::command::{Command, Error};
+use pinesy::command::{Command, Error, tell_error};
 
 fn main() -> ExitCode {
     #[cfg(unix)]
     clean_up_when_stopped();
     let command = Command::parse();
     if let Err(error) = start_threads() {
-        eprintln!("error: threads cannot be started: {error}: expected a smaller number in RAYON_NUM_THREADS");
+        let message = format!("threads cannot be started: {error}: expected a smaller number in RAYON_NUM_THREADS");
+        tell_error(&message);
         return ExitCode::FAILURE;
     }
     match command.run() {
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
         // A reader that has seen enough, such as `head`, is no failure.
         Err(Error::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            tell_error(&error);
             ExitCode::from(error.exit_code())
         }
     }
@@ -49,6 +50,6 @@ fn clean_up_when_stopped() {
                 std::process::exit(128 + signal);
             }
         })),
-        Err(error) => eprintln!("note: temporary files may stay when interrupted: {error}"),
+        Err(error) => tell_error(&format!("temporary files may stay when interrupted: {error}")),
     }
 }

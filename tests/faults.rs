@@ -300,6 +300,26 @@ fn who_stops_reading_an_example_is_no_failure() {
     }
 }
 
+/// A note that nobody can be told costs nothing but the note.
+#[test]
+fn a_full_standard_error_stops_nothing() {
+    let desk = Desk::new(300);
+    for (arguments, code) in [
+        ("learn RULES --out out patients.jsonl", 0),
+        ("calibrate RULES --out out patients.jsonl", 0),
+        ("explain RULES --format html --page-limit 1 --out out patients.jsonl", 0),
+        ("check RULES", 0),
+        ("infer RULES none.jsonl", 1),
+        ("ask --watch", 2),
+    ] {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let status = desk.command(arguments).stdout(Stdio::null()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments}");
+        assert_eq!(desk.path("out").exists(), arguments.contains("--out"), "{arguments}");
+        let _ = std::fs::remove_file(desk.path("out"));
+    }
+}
+
 #[test]
 fn what_cannot_be_read_or_written_is_named_before_the_work() {
     let desk = Desk::new(3);

@@ -382,6 +382,41 @@ mod command {
         }
     }
 
+    #[test]
+    fn errors_are_short_and_plain_whatever_they_quote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let rules = "rulesets/triage.toml";
+        let long = "n".repeat(1_000_000);
+        let files = [
+            ("field.jsonl", format!("{{\"{long}\":1}}\n")),
+            ("twice.jsonl", format!("{{\"{long}\":1,\"{long}\":1}}\n")),
+            ("column.csv", format!("{long}\n1\n")),
+            ("escape.jsonl", "{\"\\u001b[2J\":1}\n".to_owned()),
+            ("key.toml", format!("{long} = 1\n")),
+            ("params.json", format!("{{\"{long}\":1}}")),
+            ("calibration.json", format!("{{\"engine\":\"{long}\"}}")),
+            ("system.json", format!("{{\"{long}\":1}}")),
+        ];
+        for (name, text) in files {
+            let file = path(name);
+            std::fs::write(&file, text).unwrap();
+            let input = path("field.jsonl");
+            let arguments: &[&str] = match name {
+                "key.toml" => &["check", &file],
+                "system.json" => &["solve", &file],
+                "params.json" => &["infer", rules, "--params", &file, &input],
+                "calibration.json" => &["infer", rules, "--calibration", &file, &input],
+                _ => &["infer", rules, &file],
+            };
+            let output = Command::new(env!("CARGO_BIN_EXE_pinesy")).args(arguments).output().unwrap();
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{name}");
+            assert!(error.chars().count() < 2_100 && error.contains("expected"), "{name}: {error}");
+            assert!(!error.contains('\u{1b}'), "{name}: {error}");
+        }
+    }
+
     /// Seeds and past crashes of the fuzz targets.
     #[test]
     fn fuzzing_is_replayed() {

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Error, Reasoning, check_outputs, one_of, table, write_whole};
+use super::{Error, Reasoning, check_outputs, one_of, table, tell, write_whole};
 use crate::inference::{Calibration, Cases, Engine, Score};
 use crate::possibility::Attribute;
 
@@ -54,7 +54,7 @@ impl Calibrate {
         let sources = if self.inputs { engine.base().inputs().count() } else { 1 };
         for (name, examples) in calibration.examples() {
             let least = sources as f64 / (examples + 1) as f64;
-            eprintln!("{name}: {examples} examples, enough for an error of {least:.4} and above");
+            tell!("{name}: {examples} examples, enough for an error of {least:.4} and above");
         }
         let text = serde_json::to_string(&calibration).map_err(std::io::Error::from)? + "\n";
         write_whole(&self.out, text.as_bytes())
@@ -67,7 +67,7 @@ fn note_imprecise<'a>(cases: &Cases, attributes: impl Iterator<Item = &'a Attrib
     for attribute in attributes {
         match cases.imprecise(attribute.name()) {
             0 => {}
-            n => eprintln!("note: {n} examples do not name one right value of {} and are left out", attribute.name()),
+            n => tell!("note: {n} examples do not name one right value of {} and are left out", attribute.name()),
         }
     }
 }
@@ -82,7 +82,7 @@ fn note_incomplete(engine: &Engine, cases: &Cases) {
     };
     match (0..cases.len()).filter(counts).filter(is_open).count() {
         0 => {}
-        n => eprintln!(
+        n => tell!(
             "note: {n} examples leave inputs more than one value: the sets are for records known as these are, or less"
         ),
     }
@@ -93,7 +93,7 @@ fn note_unread(cases: &Cases, calibration: &Calibration) {
     for (name, examples) in calibration.examples() {
         match cases.named(name).saturating_sub(examples) {
             0 => {}
-            n => eprintln!("note: {n} examples name the right value of {name} but do not read it, and are left out"),
+            n => tell!("note: {n} examples name the right value of {name} but do not read it, and are left out"),
         }
     }
 }

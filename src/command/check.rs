@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Error, Rules};
+use super::{Error, Rules, tell, tell_error};
 use crate::explain::{Overview, Warning, lint};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Domain, Terms};
@@ -87,9 +87,9 @@ impl Check {
         loop {
             let before: Option<SystemTime> = saved(&self.rules.rules);
             match self.once() {
-                Ok(()) => eprintln!("checked; waiting for the file to be saved"),
+                Ok(()) => tell!("checked; waiting for the file to be saved"),
                 Err(Error::Output(error)) => return Err(error.into()),
-                Err(error) => eprintln!("error: {error}"),
+                Err(error) => tell_error(&error),
             }
             while saved(&self.rules.rules) == before {
                 std::thread::sleep(GLANCE);
@@ -103,7 +103,7 @@ impl Check {
         let warnings = lint(&engine);
         for warning in &warnings {
             let place = warning.place.map_or(String::new(), |place| format!(":{}:{}", place.line, place.column));
-            eprintln!("{}{place}: warning: {warning}", self.rules.rules.display());
+            tell!("{}{place}: warning: {warning}", self.rules.rules.display());
         }
         let denied = self.deny.is_some() && !warnings.is_empty();
         let count = warnings.len();

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::records::{Fields, Records};
 use super::table::{Table, shown};
-use super::{Error, Guarantee, Promise, Reasoning, check_outputs, only_output, write_whole};
+use super::{Error, Guarantee, Promise, Reasoning, check_outputs, only_output, tell, write_whole};
 use crate::explain::{Activations, Change, Evidence, Explainer, Explanation, Justification, Page, Pictures, Question};
 use crate::inference::{Cases, Engine, Score};
 use crate::possibility::{Attribute, Value};
@@ -186,12 +186,15 @@ impl Explain {
                 answer.set = set(attribute)?;
                 self.write(&answer, out)?;
             }
+            if records.may_pause() {
+                out.flush()?;
+            }
         }
         self.reasoning.form.note();
         if self.format == Format::Html {
             if left_out > 0 {
                 page.left_out(left_out);
-                eprintln!("note: {left_out} records are not on the page (--page-limit {})", self.page_limit);
+                tell!("note: {left_out} records are not on the page (--page-limit {})", self.page_limit);
             }
             writeln!(out, "{page}")?;
         }
@@ -231,6 +234,9 @@ impl Explain {
                 } else {
                     writeln!(out, "{evidence}.")?;
                 }
+            }
+            if records.may_pause() {
+                out.flush()?;
             }
         }
         self.reasoning.form.note();

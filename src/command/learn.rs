@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressFinish};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Error, Reasoning, check_outputs, one_of, table, write_whole};
+use super::{Error, Reasoning, check_outputs, one_of, table, tell, write_whole};
 use crate::inference::{Cases, Engine, Parameters};
 use crate::learning::{
     CalibratedConfig, CalibrationReport, Conflict, KeptExamples, LearningConfig, LearningReport, OneWay,
@@ -165,7 +165,7 @@ impl Learn {
                 let without = learn(&engine, &examples, &config.with_threshold(None))?.0;
                 let accuracy = score(&engine.with_parameters(&without)?, validation)?;
                 if accuracy > report.accuracy {
-                    eprintln!(
+                    tell!(
                         "note: all examples kept (--threshold none) give a validation accuracy of {:.2} %, more than the search found",
                         100.0 * accuracy
                     );
@@ -289,7 +289,7 @@ impl Learn {
         // Examples go by their lines.
         let cases = report.rules.iter_mut().flat_map(|rule| rule.broken.iter_mut());
         cases.for_each(|case| *case = lines[*case]);
-        eprintln!("{report}");
+        tell!("{report}");
         if let Some(path) = &self.broken {
             write_broken(path, &report)?;
         }
@@ -324,17 +324,18 @@ impl Learn {
 
     /// Prints what was done and what is doubtful in it.
     fn tell(&self, report: &impl std::fmt::Display, learning: &LearningReport) -> Result<(), Error> {
-        eprintln!("{report}");
+        tell!("{report}");
         let far = learning.rule_sets.iter().filter(|set| set.chebyshev_distance >= 0.1 && set.threshold.is_none());
         for set in far {
-            eprintln!(
+            tell!(
                 "note: ∇ = {} on {}: examples contradict the rules or each other; --conflicts lists them, --threshold drops them",
-                set.chebyshev_distance, set.attribute
+                set.chebyshev_distance,
+                set.attribute
             );
         }
         let mut doubtful = false;
         for warning in learning.warnings() {
-            eprintln!("warning: {warning}");
+            tell!("warning: {warning}");
             doubtful = true;
         }
         if doubtful && self.strict { Err(Error::FewExamples) } else { Ok(()) }
@@ -351,7 +352,7 @@ fn validated(
     let mut json = serde_json::to_value(report).map_err(std::io::Error::from)?;
     if let Some(validation) = validation {
         let accuracy = score(&engine.with_parameters(parameters)?, validation)?;
-        eprintln!("validation accuracy {:.2} %", 100.0 * accuracy);
+        tell!("validation accuracy {:.2} %", 100.0 * accuracy);
         json["validation_accuracy"] = accuracy.into();
     }
     Ok(json)

@@ -14,12 +14,15 @@ mod rules_report;
 mod solve;
 mod system_file;
 mod table;
+mod tell;
 #[cfg(feature = "perception")]
 mod train;
 
 pub use records::parse_json;
 pub use system_file::{SystemFault, SystemFile, SystemFileError, parse_npy, read_matrix};
 pub use table::read_cases;
+use tell::tell;
+pub use tell::tell_error;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

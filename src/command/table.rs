@@ -9,7 +9,7 @@ use ndarray::Array2;
 use serde_json::Value as Json;
 
 use super::records::{Fields, Record, Records};
-use super::{Error, LineError, one_of, together};
+use super::{Error, LineError, one_of, tell, together};
 use crate::inference::{Cases, CasesBuilder, Engine, Input, Target};
 use crate::possibility::{Attribute, Transform, Value, degree_of, height};
 use crate::rules::{Source, list_names};
@@ -201,11 +201,11 @@ impl Form {
     pub fn note(&self) {
         let met = self.met.take();
         for name in self.keep.iter().filter(|name| !met.contains(*name)) {
-            eprintln!("note: no record has a field '{name}' (--keep {name})");
+            tell!("note: no record has a field '{name}' (--keep {name})");
         }
         match self.normalised.take() {
             0 => {}
-            n => eprintln!("note: {n} arrays of probabilities that summed to 1 only within 1 % were normalised"),
+            n => tell!("note: {n} arrays of probabilities that summed to 1 only within 1 % were normalised"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Error, check_outputs, one_of, parse_count};
+use super::{Error, check_outputs, one_of, parse_count, tell};
 use crate::datasets::Mnist;
 use crate::perception::{
     DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, TrainingStop, accuracy,
@@ -60,7 +60,7 @@ impl Train {
         let training = Training::new(config)?.with_state_file(&state, self.resume);
         let mnist = Mnist::read(&self.data)?;
         let device = self.device.open()?;
-        eprintln!("{}", device.description);
+        tell!("{}", device.description);
         let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
         let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
         let bar = ProgressBar::new(0).with_style(style());
@@ -80,14 +80,14 @@ impl Train {
                         epoch.seconds
                     );
                     // Without a terminal the bar is hidden, and its lines with it.
-                    if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+                    if bar.is_hidden() { tell!("{line}") } else { bar.println(line) }
                 }
             }
             ControlFlow::Continue(())
         })?;
         bar.finish_and_clear();
         if report.stop == TrainingStop::Diverged {
-            eprintln!("note: the training diverged after epoch {}: the best one is kept", report.epochs.len());
+            tell!("note: the training diverged after epoch {}: the best one is kept", report.epochs.len());
         }
         checkpoint.write(&self.out)?;
         std::fs::remove_file(&state).map_err(|source| Error::Write { path: state, source })?;
