@@ -9,7 +9,7 @@ use super::{Error, Rules, tell, tell_error};
 use crate::explain::{Overview, Warning, lint};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Domain, Terms};
-use crate::rules::RuleBase;
+use crate::rules::{RuleBase, Source};
 
 /// Check a rule file and show its attributes, rule sets and their order.
 ///
@@ -143,9 +143,8 @@ fn summarise<'a>(base: &'a RuleBase, engine: &Engine, warnings: Vec<Warning>) ->
         })
         .collect();
     let inputs: Vec<Entry> = base.inputs().map(entry).collect();
-    let used =
-        |name: &str| inputs.iter().any(|e| e.name == name) || rule_sets.iter().any(|e| e.conclusion.name == name);
-    let unused = base.attributes().iter().map(|a| a.name()).filter(|name| !used(name)).collect();
+    let unused = base.attributes().iter().enumerate().filter(|(i, _)| base.source(*i) == Source::Unused);
+    let unused = unused.map(|(_, attribute)| attribute.name()).collect();
     Summary { unused, inputs, rule_sets, warnings }
 }
 
