@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// The most bytes of a file of parameters, of an engine, of a system or of a data set's text.
-pub const FILE_LIMIT: u64 = 4 << 30;
+pub const FILE_LIMIT: u64 = if cfg!(target_pointer_width = "32") { 1 << 30 } else { 4 << 30 };
 
 /// Reads a file whole, or fails with what was found and what was expected. No more than the limit
 /// is ever read, whatever the file's length says, nor allocated at once.

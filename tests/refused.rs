@@ -40,8 +40,11 @@ fn a_count_of_cases_is_believed_when_they_are_there() {
     assert!(serde_json::from_value::<Cases>(table.clone()).is_ok());
     for count in [0, 1, 3, 1_000_000_000_000, 1 << 63, u64::MAX] {
         table["cases"] = count.into();
-        refused::<Cases>(&table.to_string(), "sky");
+        // On 32 bits some are no count at all.
+        let error = serde_json::from_value::<Cases>(table.clone()).unwrap_err().to_string();
+        assert!(error.contains("sky has 2 examples") || error.contains("expected usize"), "{error}");
     }
+    table["cases"] = u32::MAX.into();
     table["inputs"] = json!({});
     refused::<Cases>(&table.to_string(), "sky");
 }
@@ -155,7 +158,8 @@ fn images_that_no_memory_holds_are_not_unpacked() {
     header.extend([u32::MAX, 28, 28].into_iter().flat_map(u32::to_be_bytes));
     let endless = std::io::Read::chain(&header[..], std::io::repeat(0));
     let error = pinesy::datasets::idx::images_from(endless, "digits").unwrap_err().to_string();
-    assert!(error.contains("at most 4294967296 pixel bytes, found 3367254359280"), "{error}");
+    let most = if usize::BITS == 32 { 1u64 << 30 } else { 4 << 30 };
+    assert_eq!(error, format!("digits: at byte 16: expected at most {most} pixel bytes, found 3367254359280"));
 }
 
 /// A chain of so many rule sets.

@@ -58,15 +58,15 @@ pub fn read_labels(path: impl AsRef<Path>, classes: u8) -> Result<Array1<u8>, Er
 pub fn images_from(reader: impl Read, name: impl AsRef<Path>) -> Result<Array3<u8>, Error> {
     let mut stream = Stream::new(reader, name.as_ref())?;
     stream.magic(IMAGES_MAGIC, "images")?;
-    let count = stream.u32("the number of images")? as usize;
+    let count = stream.u32("the number of images")?;
     let rows = stream.side("rows")?;
     let columns = stream.side("columns")?;
-    let length = count.saturating_mul(rows * columns);
-    if length as u64 > FILE_LIMIT {
+    let length = u64::from(count) * (rows * columns) as u64;
+    if length > FILE_LIMIT {
         return Err(stream.error(format!("at most {FILE_LIMIT} pixel bytes"), length.to_string()));
     }
-    let pixels = stream.body(length, "pixel")?;
-    Ok(Array3::from_shape_vec((count, rows, columns), pixels).expect("body has count*rows*columns bytes"))
+    let pixels = stream.body(length as usize, "pixel")?;
+    Ok(Array3::from_shape_vec((count as usize, rows, columns), pixels).expect("body has count*rows*columns bytes"))
 }
 
 /// [`read_labels`] from any reader; `name` stands for the file in errors.
