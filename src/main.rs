@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pinesy::command::{Command, Error, tell_error};
+use pinesy::command::{Command, Error, say, tell_error};
 
 fn main() -> ExitCode {
     #[cfg(unix)]
@@ -50,6 +50,6 @@ fn clean_up_when_stopped() {
                 std::process::exit(128 + signal);
             }
         })),
-        Err(error) => tell_error(&format!("temporary files may stay when interrupted: {error}")),
+        Err(error) => say(&format!("note: temporary files may stay when interrupted: {error}")),
     }
 }

@@ -585,12 +585,20 @@ fn standard_input_is_any_one_file() {
     let parameters = r#"{"parameters":{}}"#;
     for (arguments, input, expected) in [
         (&["check", "-"][..], "[[rule]]", "standard input:1:"),
-        (&["infer", RULES, "--params", "-", "x"], parameters, "parameter file -: parameters: none for c1"),
-        (&["infer", RULES, "--calibration", "-", "x"], "{}", "calibration file -: "),
+        (&["infer", RULES, "--params", "-", "x"], parameters, "parameter file standard input: parameters: none for c1"),
+        (&["infer", RULES, "--calibration", "-", "x"], "{}", "calibration file standard input: "),
     ] {
         let message = fails(1, arguments, input);
         assert!(message.contains(expected), "{message}");
     }
+    let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";
+    let (_records, records) = with_file("records.jsonl", line.as_bytes());
+    let zeros = |count: usize| json!({"s": vec![0; count], "r": vec![0; count]});
+    let sets = json!({"c1": zeros(20), "w1": zeros(2), "y1": zeros(10), "y0": zeros(2)});
+    let certain = json!({ "parameters": sets }).to_string();
+    let (_parameters, file) = with_file("certain.json", certain.as_bytes());
+    let answers = succeeds(&["infer", RULES, "--params", &file, &records], "");
+    assert_eq!(succeeds(&["infer", RULES, "--params", "-", &records], &certain), answers);
     let (_folder, out) = with_file("out", b"before");
     for arguments in [
         &["learn", RULES, "--out", &out, "--validation", "-", "-"][..],

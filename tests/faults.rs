@@ -429,26 +429,6 @@ fn wide_answers_take_little_memory() {
     }
 }
 
-/// What is once looked up for all cases costs each of them nothing.
-#[test]
-fn answers_of_many_attributes_take_little_time() {
-    let desk = Desk::new(0);
-    let rules = "[[attribute]]\nname = \"a\"\ndomain = [\"x\", \"y\"]\n\
-        [[attribute]]\nfor = [\"i in 1..20000\"]\nname = \"b{i}\"\ndomain = \"0..1\"\n\
-        [[rule]]\nfor = [\"i in 1..20000\"]\nif = \"a == 'x'\"\nthen = \"b{i} == 1\"\n";
-    std::fs::write(desk.path("many.toml"), rules).unwrap();
-    let time = |command: &str, count: usize| {
-        std::fs::write(desk.path("cases.jsonl"), "{\"a\":\"x\"}\n".repeat(count)).unwrap();
-        let start = Instant::now();
-        assert!(desk.run(&format!("{command} many.toml cases.jsonl")).status.success());
-        start.elapsed()
-    };
-    for command in ["infer", "abduce", "abduce --own-excluded"] {
-        let (one, many) = (time(command, 1), time(command, 20));
-        assert!(many < 4 * one, "{command}: {one:?} and {many:?}");
-    }
-}
-
 /// More threads than any machine has are not started, and what cannot be started is told.
 #[test]
 fn threads_are_bounded() {

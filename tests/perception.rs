@@ -260,8 +260,7 @@ fn checkpoints_are_checked() {
     for classes in [0, 257, u64::MAX / 2] {
         shipped.info.architecture["classes"] = classes.into();
         let error = shipped.own_reader::<DigitNet>(&device).unwrap_err().to_string();
-        let expected =
-            "checkpoint models/mnist.safetensors: settings of its network: training: classes: expected 2 to 256";
+        let expected = "checkpoint models/mnist.safetensors: its network: setting classes: expected 2 to 256";
         assert_eq!(error, expected);
     }
     shipped.info.architecture = serde_json::json!({ "classes": "x", "dropout": 0 });
@@ -316,7 +315,7 @@ fn checkpoints_are_checked() {
 fn wrong_settings_and_data_are_explained() {
     let _alone = alone();
     let message = |config: TrainingConfig| Training::new(config).unwrap_err().to_string();
-    assert_eq!(message(TrainingConfig { epochs: 0, ..config(1) }), "training: epochs: expected at least 1");
+    assert_eq!(message(TrainingConfig { epochs: 0, ..config(1) }), "setting epochs: expected at least 1");
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let run = |architecture: &DigitNet, train: &Digits| {
@@ -326,7 +325,7 @@ fn wrong_settings_and_data_are_explained() {
     let error = run(&DigitNet::new(9), &train).to_string();
     assert_eq!(error, "training: label 9 of image 4: expected 0 to 8");
     let error = run(&DigitNet { dropout: 1.0, ..DigitNet::default() }, &train).to_string();
-    assert_eq!(error, "training: dropout: expected a number from 0 to below 1");
+    assert_eq!(error, "setting dropout: expected a number from 0 to below 1");
     let error = run(&DigitNet::default(), &train.slice(0..3));
     assert!(error.to_string().contains("expected at least one batch of 32"));
     assert!(matches!(error, Error::TooFewImages { train: 3, validation: 64, batch: 32 }));

@@ -44,6 +44,9 @@ fn a_count_of_cases_is_believed_when_they_are_there() {
         let error = serde_json::from_value::<Cases>(table.clone()).unwrap_err().to_string();
         assert!(error.contains("sky has 2 examples") || error.contains("expected usize"), "{error}");
     }
+    table["cases"] = 2.into();
+    table["inputs"]["sky"].as_array_mut().unwrap().push(1.into());
+    refused::<Cases>(&table.to_string(), "sky has 3 examples: expected 2");
     table["cases"] = u32::MAX.into();
     table["inputs"] = json!({});
     refused::<Cases>(&table.to_string(), "sky");

@@ -216,7 +216,7 @@ def infer(
     map: Map = map,
     keep: bool | str = False,
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """What :meth:`pinesy.Engine.infer` gives, shard by shard, in order."""
+    """What :meth:`pinesy.Engine.infer` gives, shard by shard, in order; there must be a shard."""
     return _Rounds(shards, load, map, keep, None).each(partial(_infer, attributes), engine)
 
 
@@ -312,7 +312,8 @@ class _Rounds:
         count = 0
         for result in self.map(partial(_shard, function, engine, self.load, self.keep), self.shards):
             count += 1
-            yield result
+            if count <= len(self.shards):
+                yield result
         if count != len(self.shards):
             raise Error(f"map: {count} results of {len(self.shards)} shards: expected one each, in order")
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Error, Rules, tell, tell_error};
+use super::{Error, Rules, named, tell, tell_error};
 use crate::explain::{Overview, Warning, lint};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Domain, Terms};
@@ -103,7 +103,7 @@ impl Check {
         let warnings = lint(&engine);
         for warning in &warnings {
             let place = warning.place.map_or(String::new(), |place| format!(":{}:{}", place.line, place.column));
-            tell!("{}{place}: warning: {warning}", self.rules.rules.display());
+            tell!("{}{place}: warning: {warning}", named(&self.rules.rules).display());
         }
         let denied = self.deny.is_some() && !warnings.is_empty();
         let count = warnings.len();

@@ -22,7 +22,7 @@ pub use records::parse_json;
 pub use system_file::{SystemFault, SystemFile, SystemFileError, parse_npy, read_matrix};
 pub use table::read_cases;
 use tell::tell;
-pub use tell::tell_error;
+pub use tell::{say, tell_error};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ impl Rules {
         let base = self.read()?;
         let Some(path) = parameters else { return Ok(Engine::of(&base)) };
         let text = read_text(path, limited::FILE_LIMIT)?;
-        let wrong = |reason: String| Error::Parameters { path: path.to_owned(), reason };
+        let wrong = |reason: String| Error::Parameters { path: named(path), reason };
         let parameters: Parameters = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         Engine::new(&base, &parameters).map_err(|e| wrong(e.to_string()))
     }
@@ -216,7 +216,7 @@ impl Guarantee {
     fn read(&self, engine: &Engine, form: &table::Form) -> Result<(Option<Promise>, Score), Error> {
         let Some(path) = &self.calibration else { return Ok((None, self.score.unwrap_or_default())) };
         let text = read_text(path, limited::FILE_LIMIT)?;
-        let wrong = |reason: String| Error::Calibration { path: path.clone(), reason };
+        let wrong = |reason: String| Error::Calibration { path: named(path), reason };
         let calibration: Calibration = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         if let Some(score) = self.score.filter(|score| *score != calibration.score()) {
             return Err(wrong(format!("made for the score {}: expected {score}", calibration.score())));
@@ -276,14 +276,19 @@ fn degrees_of_a_case(engine: &Engine) -> usize {
 /// What errors call it.
 const STANDARD_INPUT: &str = "standard input";
 
+/// What a file is called: `-` is standard input.
+fn named(path: &Path) -> PathBuf {
+    if path == Path::new("-") { STANDARD_INPUT.into() } else { path.to_owned() }
+}
+
 /// Reads a text whole; `-` is standard input.
 fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
-    let (name, text) = if path == Path::new("-") {
-        (Path::new(STANDARD_INPUT), limited::read_from(std::io::stdin(), limit).and_then(limited::text))
+    let text = if path == Path::new("-") {
+        limited::read_from(std::io::stdin(), limit).and_then(limited::text)
     } else {
-        (path, limited::read_text(path, limit))
+        limited::read_text(path, limit)
     };
-    text.map_err(|source| Error::Read { path: name.to_owned(), source })
+    text.map_err(|source| Error::Read { path: named(path), source })
 }
 
 /// Writes a file whole or not at all; `-` is standard output.

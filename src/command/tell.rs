@@ -1,35 +1,47 @@
 use std::fmt;
 use std::io::Write;
 
-/// Says something on standard error. If nobody can be told, the work goes on.
+/// Says something on standard error, as [`say`] does, written like `format!`.
 macro_rules! tell {
-    ($($text:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), $($text)*);
-    }};
+    ($($text:tt)*) => { $crate::command::say(&format!($($text)*)) };
 }
 pub(crate) use tell;
 
 /// The most letters of an error's message, and how many of them are its end, which says what was
 /// expected.
 const MESSAGE: [usize; 2] = [2_000, 500];
-/// The most letters of a word in it, such as a name, and how many of them are its end.
-const WORD: [usize; 2] = [200, 20];
+/// The most letters of a word in it, such as a name or a path, and how many of them are its end.
+const WORD: [usize; 2] = [300, 150];
 
-/// Tells of an error on standard error, however long what it quotes is and whatever letters that has:
-/// the middle of long words and messages is left out, and control characters are escaped, line ends
-/// apart.
+/// Says something on standard error, its line ends as they are and other control characters escaped.
+/// If nobody can be told, the work goes on.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", plain(text));
+}
+
+/// Says what was wrong, however long what it quotes is: the middle of long words and messages is left
+/// out, and lines after the first are indented, so that none looks like a message of its own.
 pub fn tell_error(error: &dyn fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "error: {}", presentable(&error.to_string()));
+    say(&format!("error: {}", presentable(&error.to_string())));
 }
 
 fn presentable(message: &str) -> String {
-    let words: String = message.split_inclusive(char::is_whitespace).map(|word| shortened(word, WORD)).collect();
-    let escaped = |letter: char| {
-        let is_control = letter.is_control() && letter != '\n';
-        is_control.then(|| letter.escape_default()).into_iter().flatten().chain((!is_control).then_some(letter))
+    let escaped = plain(message);
+    let words: String = escaped.split_inclusive([' ', '\n']).map(|word| shortened(word, WORD)).collect();
+    shortened(&words, MESSAGE).replace('\n', "\n  ")
+}
+
+/// With escapes for what would move the cursor or turn the direction of writing.
+fn plain(text: &str) -> String {
+    let moves = |letter: char| {
+        letter.is_control() && letter != '\n'
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    shortened(&words, MESSAGE).chars().flat_map(escaped).collect()
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if moves(letter) { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+    }
+    shown
 }
 
 fn shortened(text: &str, [most, end]: [usize; 2]) -> String {
@@ -46,12 +58,15 @@ mod tests {
 
     #[test]
     fn messages_are_short_and_plain() {
-        assert_eq!(presentable("x: expected 1\n  │ naïve"), "x: expected 1\n  │ naïve");
-        assert_eq!(presentable("a\u{1b}[2J\r\u{7}b\u{9c}"), "a\\u{1b}[2J\\r\\u{7}b\\u{9c}");
+        assert_eq!(presentable("x: expected 1\n│ naïve\terror"), "x: expected 1\n  │ naïve\\terror");
+        assert_eq!(presentable("a\u{1b}[2J\r\u{7}\u{202e}b"), "a\\u{1b}[2J\\r\\u{7}\\u{202e}b");
         let long = presentable(&format!("'{}': expected one of a, b", "ü".repeat(5_000_000)));
-        let expected = format!("'{}…{}': expected one of a, b", "ü".repeat(179), "ü".repeat(17));
+        let expected = format!("'{}…{}': expected one of a, b", "ü".repeat(149), "ü".repeat(148));
         assert_eq!(long, expected);
         let list = presentable(&("expected one of ".to_owned() + &"a, ".repeat(1_000) + "z"));
         assert!(list.starts_with("expected one of a, a") && list.ends_with("a, z") && list.chars().count() == 2_001);
+        // What is escaped is counted as it is shown.
+        let moving = vec!["\u{1b}".repeat(190); 30].join(" ");
+        assert_eq!(presentable(&moving).chars().count(), 2_001);
     }
 }

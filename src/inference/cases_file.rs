@@ -58,8 +58,11 @@ impl TryFrom<CasesFile> for Cases {
         for input in base.inputs() {
             let missing = || Error::MissingInput(input.name().to_owned());
             let degrees = file.inputs.get(input.name()).ok_or_else(missing)?.0.len();
-            let found = degrees / input.domain().len();
-            if file.cases.checked_mul(input.domain().len()) != Some(degrees) {
+            let width = input.domain().len();
+            if file.cases.checked_mul(width) != Some(degrees) {
+                let whole = degrees / width;
+                // A row begun counts where the numbers would not differ otherwise.
+                let found = if whole == file.cases { whole + 1 } else { whole };
                 return Err(Error::Count { name: input.name().to_owned(), found, expected: file.cases });
             }
         }

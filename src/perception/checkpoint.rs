@@ -212,7 +212,7 @@ pub enum CheckpointFault {
     #[error("settings of its network: {0}")]
     Settings(#[source] serde_json::Error),
     /// The settings of its network are outside their range.
-    #[error("settings of its network: {0}")]
+    #[error("its network: {0}")]
     Range(#[source] Box<Error>),
     /// The share of validation images read rightly is none.
     #[error("validation accuracy {0}: expected 0 to 1")]

@@ -116,8 +116,8 @@ pub enum Error {
         #[source]
         fault: CheckpointFault,
     },
-    /// A training setting outside its range.
-    #[error("training: {setting}: expected {expected}")]
+    /// A setting of a training or of a network outside its range.
+    #[error("setting {setting}: expected {expected}")]
     Config {
         /// The setting.
         setting: &'static str,
