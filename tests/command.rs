@@ -594,7 +594,7 @@ fn standard_input_is_any_one_file() {
     let line = json!({"a1": digit(3, 8), "a2": digit(4, 9)}).to_string() + "\n";
     let (_records, records) = with_file("records.jsonl", line.as_bytes());
     let zeros = |count: usize| json!({"s": vec![0; count], "r": vec![0; count]});
-    let sets = json!({"c1": zeros(20), "w1": zeros(2), "y1": zeros(10), "y0": zeros(2)});
+    let sets = json!({"c1": zeros(20), "w1": zeros(1), "y1": zeros(10), "y0": zeros(1)});
     let certain = json!({ "parameters": sets }).to_string();
     let (_parameters, file) = with_file("certain.json", certain.as_bytes());
     let answers = succeeds(&["infer", RULES, "--params", &file, &records], "");
