@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::records::{Fields, Records};
 use super::table::Table;
-use super::{Error, Guarantee, LineError, Reasoning, only_output};
+use super::{Error, Guarantee, LineError, Reasoning, derived, only_output};
 use crate::explain::{Diagnosis, Settled, UnknownInput};
 use crate::inference::Engine;
 use crate::possibility::{Attribute, Value};
@@ -92,12 +92,10 @@ impl Ask {
 
     /// The attribute asked for, or the one that no rule reads.
     fn attribute<'e>(&self, engine: &'e Engine) -> Result<&'e Attribute, Error> {
-        let base = engine.base();
-        if let Some(name) = &self.attribute {
-            engine.partition(name)?;
-            return Ok(base.attribute(name).expect("rules conclude on it"));
+        match &self.attribute {
+            Some(name) => derived(engine, name),
+            None => only_output(engine.base()),
         }
-        only_output(base)
     }
 
     fn write(&self, answer: &Answer, out: &mut impl Write) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::records::{Fields, Records};
 use super::table::{Table, shown};
-use super::{Error, Guarantee, Promise, Reasoning, check_outputs, only_output, tell, write_whole};
+use super::{Error, Guarantee, Promise, Reasoning, check_outputs, derived, only_output, tell, write_whole};
 use crate::explain::{Activations, Change, Evidence, Explainer, Explanation, Justification, Page, Pictures, Question};
 use crate::inference::{Cases, Engine, Score};
 use crate::possibility::{Attribute, Value};
@@ -245,12 +245,11 @@ impl Explain {
 
     /// The attribute asked for, or all that no rule reads; at least one.
     fn attributes<'e>(&self, engine: &'e Engine) -> Result<Vec<&'e Attribute>, Error> {
-        let base = engine.base();
-        if let Some(name) = &self.attribute {
-            engine.partition(name)?;
-            return Ok(vec![base.attribute(name).expect("rules conclude on it")]);
+        match &self.attribute {
+            Some(name) => Ok(vec![derived(engine, name)?]),
+            None if self.value.is_some() => Ok(vec![only_output(engine.base())?]),
+            None => Ok(engine.base().outputs().collect()),
         }
-        if self.value.is_some() { only_output(base).map(|only| vec![only]) } else { Ok(base.outputs().collect()) }
     }
 
     /// The value asked about, written as explanations write it or as JSON.

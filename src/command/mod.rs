@@ -281,13 +281,14 @@ fn named(path: &Path) -> PathBuf {
     if path == Path::new("-") { STANDARD_INPUT.into() } else { path.to_owned() }
 }
 
-/// Reads a text whole; `-` is standard input.
+/// Reads a file whole; `-` is standard input.
+fn read_bytes(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    if path == Path::new("-") { limited::read_from(std::io::stdin(), limit) } else { limited::read(path, limit) }
+}
+
+/// [`read_bytes`] of UTF-8.
 fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
-    let text = if path == Path::new("-") {
-        limited::read_from(std::io::stdin(), limit).and_then(limited::text)
-    } else {
-        limited::read_text(path, limit)
-    };
+    let text = read_bytes(path, limit).and_then(limited::text);
     text.map_err(|source| Error::Read { path: named(path), source })
 }
 
@@ -430,6 +431,12 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// A derived attribute by its name.
+fn derived<'e>(engine: &'e Engine, name: &str) -> Result<&'e Attribute, Error> {
+    engine.partition(name)?;
+    Ok(engine.base().attribute(name).expect("rules conclude on it"))
 }
 
 /// The one attribute that no rule reads.

@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
-use super::{Error, LineError, STANDARD_INPUT};
+use super::{Error, LineError, named};
 use crate::unique;
 
 /// What one record says, by name.
@@ -45,7 +45,7 @@ impl Records {
     /// gzip is recognised by its first bytes.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let is_input = path == Path::new("-");
-        let file = if is_input { STANDARD_INPUT.to_owned() } else { path.display().to_string() };
+        let file = named(path).display().to_string();
         let failed = |source| Error::Read { path: file.clone().into(), source };
         let (plain, live): (Box<dyn Read>, bool) = if is_input {
             (Box::new(stdin()), true)

@@ -144,10 +144,7 @@ pub fn read_matrix(path: impl AsRef<Path>) -> Result<Array2<f32>, SystemFileErro
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SystemFault> {
-    if path != Path::new("-") {
-        return limited::read(path, limited::FILE_LIMIT).map_err(SystemFault::Io);
-    }
-    limited::read_from(std::io::stdin(), limited::FILE_LIMIT).map_err(SystemFault::Io)
+    super::read_bytes(path, limited::FILE_LIMIT).map_err(SystemFault::Io)
 }
 
 fn extension(path: &Path) -> &str {
