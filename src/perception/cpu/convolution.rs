@@ -14,15 +14,32 @@ use super::lanes::{LANES, Lanes, Machine, Narrow, Plain, Wide, apart, unrolled};
 /// The weights of one kernel position between two blocks: `[input][output]`.
 pub(super) type Taps = [Lanes; LANES];
 
-/// A square convolution of stride 1.
+/// The size of an image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+impl Extent {
+    pub(super) fn square(side: usize) -> Self {
+        Self { rows: side, columns: side }
+    }
+
+    pub(super) fn pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// A convolution of stride 1 with a square kernel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Convolution {
     pub(super) kernel: usize,
     pub(super) padding: usize,
     pub(super) input_blocks: usize,
     pub(super) output_blocks: usize,
-    pub(super) input_side: usize,
-    pub(super) output_side: usize,
+    pub(super) input: Extent,
+    pub(super) output: Extent,
 }
 
 impl Convolution {
@@ -34,17 +51,17 @@ impl Convolution {
             padding: self.kernel - 1 - self.padding,
             input_blocks: self.output_blocks,
             output_blocks: self.input_blocks,
-            input_side: self.output_side,
-            output_side: self.input_side,
+            input: self.output,
+            output: self.input,
         }
     }
 
     pub(super) fn input(&self) -> Planes {
-        Planes { blocks: self.input_blocks, side: self.input_side, halo: self.padding }
+        Planes { blocks: self.input_blocks, extent: self.input, halo: self.padding }
     }
 
     pub(super) fn output(&self) -> Planes {
-        Planes { blocks: self.output_blocks, side: self.output_side, halo: 0 }
+        Planes { blocks: self.output_blocks, extent: self.output, halo: 0 }
     }
 
     /// [`Taps`] of one block of outputs.
@@ -60,16 +77,21 @@ impl Convolution {
         self.input_blocks * self.kernel
     }
 
+    /// Where the [`Taps`] of a kernel position between two blocks are.
+    pub(super) fn tap(&self, output_block: usize, ky: usize, input_block: usize, kx: usize) -> usize {
+        (output_block * self.kernel + ky) * self.taps_per_row() + input_block * self.kernel + kx
+    }
+
     /// Kernel rows that read a stored input row for output row `y`.
     #[inline(always)]
     fn kernel_rows(&self, y: usize) -> Range<usize> {
-        self.padding.saturating_sub(y)..self.kernel.min(self.input_side + self.padding - y)
+        self.padding.saturating_sub(y)..self.kernel.min(self.input.rows + self.padding - y)
     }
 
     /// Output rows for which kernel row `ky` reads a stored input row.
     #[inline(always)]
     fn output_rows(&self, ky: usize) -> Range<usize> {
-        self.padding.saturating_sub(ky)..self.output_side.min(self.input_side + self.padding - ky)
+        self.padding.saturating_sub(ky)..self.output.rows.min(self.input.rows + self.padding - ky)
     }
 }
 
@@ -77,17 +99,17 @@ impl Convolution {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes {
     pub(super) blocks: usize,
-    pub(super) side: usize,
+    pub(super) extent: Extent,
     pub(super) halo: usize,
 }
 
 impl Planes {
     pub(super) fn pitch(&self) -> usize {
-        self.side + 2 * self.halo
+        self.extent.columns + 2 * self.halo
     }
 
     pub(super) fn plane(&self) -> usize {
-        self.side * self.pitch()
+        self.extent.rows * self.pitch()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -142,18 +164,21 @@ pub(super) fn convolve(
     let wide = is_wide();
     let mut block = 0;
     while block < shape.output_blocks {
-        let most = match (wide, shape.output_side) {
+        let left = shape.output_blocks - block;
+        let most = match (wide, shape.output) {
             (false, _) => 1,
-            (true, ..=8) => 3,
+            (true, Extent { columns: ..=8, .. }) => 3,
+            // A single long row: no odd block is left over alone.
+            (true, Extent { rows: 1, .. }) if left % 2 == 1 => 3,
             (true, _) => 2,
         };
-        let tall = most.min(shape.output_blocks - block);
+        let tall = most.min(left);
         let widest = match (wide, tall) {
             (false, _) => 6,
             (true, 3) => 8,
             (true, _) => 14,
         };
-        let tiles = match (tile_width(shape.output_side, widest), tall) {
+        let tiles = match (tile_width(shape.output.columns, widest), tall) {
             (4, 1) => rows::<4, 1>,
             (6, 1) => rows::<6, 1>,
             (8, 1) => rows::<8, 1>,
@@ -194,11 +219,11 @@ fn rows<const P: usize, const Z: usize>(pass: Pass<'_>, block: usize, output: &m
 
 #[inline(always)]
 fn rows_of<M: Machine, const P: usize, const Z: usize>(pass: Pass<'_>, block: usize, output: &mut [Lanes]) {
-    let side = pass.shape.output_side;
-    for y in 0..side {
-        for start in (0..side).step_by(P) {
+    let Extent { rows, columns } = pass.shape.output;
+    for y in 0..rows {
+        for start in (0..columns).step_by(P) {
             // The last tile of a row may overlap the one before; it computes the same numbers.
-            let x = start.min(side - P);
+            let x = start.min(columns - P);
             let sums = tile::<M, P, Z>(pass, block, y, x);
             unrolled!(z < Z, {
                 let row = &mut output[pass.planes.row(block + z, y) + x..];
@@ -226,7 +251,7 @@ fn tile<M: Machine, const P: usize, const Z: usize>(
     for ky in shape.kernel_rows(y) {
         let mut taps = [weights; Z];
         unrolled!(z < Z, {
-            let first = (block + z) * shape.taps_per_output() + ky * shape.taps_per_row();
+            let first = shape.tap(block + z, ky, 0, 0);
             taps[z] = &weights[first..first + shape.taps_per_row()]
         });
         for input_block in 0..shape.input_blocks {
@@ -263,11 +288,11 @@ fn tile<M: Machine, const P: usize, const Z: usize>(
 /// Pixels a tile may have.
 const WIDTHS: [usize; 6] = [4, 6, 8, 10, 12, 14];
 
-/// The width of tile that covers `side` pixels with the least overlap, the widest of these; 1 if
+/// The width of tile that covers a row of pixels with the least overlap, the widest of these; 1 if
 /// none fits.
-fn tile_width(side: usize, widest: usize) -> usize {
-    let fitting = WIDTHS.into_iter().rev().filter(|&width| width <= side.min(widest));
-    fitting.min_by_key(|width| side.div_ceil(*width) * width).unwrap_or(1)
+fn tile_width(columns: usize, widest: usize) -> usize {
+    let fitting = WIDTHS.into_iter().rev().filter(|&width| width <= columns.min(widest));
+    fitting.min_by_key(|width| columns.div_ceil(*width) * width).unwrap_or(1)
 }
 
 /// The type of [`products`].
@@ -316,7 +341,7 @@ fn products_of<M: Machine, const P: usize, const Z: usize>(
     for input_block in 0..shape.input_blocks {
         for ky in 0..shape.kernel {
             for kx in 0..shape.kernel {
-                let tap = (block * shape.kernel + ky) * shape.taps_per_row() + input_block * shape.kernel + kx;
+                let tap = shape.tap(block, ky, input_block, kx);
                 for part in 0..LANES / P {
                     let sums = product_tile::<M, P, Z>(shape, [block, input_block, ky, kx, part], input, outer);
                     unrolled!(z < Z, {
@@ -343,7 +368,7 @@ fn product_tile<M: Machine, const P: usize, const Z: usize>(
     outer: &[Lanes],
 ) -> [[Lanes; P]; Z] {
     let (inner, outside) = (shape.input(), shape.transposed().input());
-    let width = shape.output_side;
+    let width = shape.output.columns;
     let mut sums = [[Lanes::ZERO; P]; Z];
     for y in shape.output_rows(ky) {
         let start = inner.row(input_block, y + ky - shape.padding) - shape.padding + kx;

@@ -13,6 +13,7 @@ mod stage;
 mod step;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 pub(crate) use norm::Dropout;
 pub(crate) use read::Reader;

@@ -170,9 +170,9 @@ for_machines! {
 
 #[inline(always)]
 fn activate_by<M: Machine>(scale: &[Lanes], shift: &[Lanes], z: &[Lanes], output: &mut [Lanes], planes: Planes) {
-    for (at, z) in z.chunks_exact(planes.side).enumerate() {
-        let (block, y) = (at / planes.side, at % planes.side);
-        let row = &mut output[planes.row(block, y)..][..planes.side];
+    for (at, z) in z.chunks_exact(planes.extent.columns).enumerate() {
+        let (block, y) = (at / planes.extent.rows, at % planes.extent.rows);
+        let row = &mut output[planes.row(block, y)..][..planes.extent.columns];
         for (own, z) in row.iter_mut().zip(z) {
             *own = shift[block].plus_product::<M>(z, &scale[block]).at_least(0.0);
             apart();
@@ -218,10 +218,10 @@ fn combine_by<M: Machine>(
     output: &mut [Lanes],
     planes: Planes,
 ) {
-    let rows = a.chunks_exact(planes.side).zip(b.chunks_exact(planes.side));
+    let rows = a.chunks_exact(planes.extent.columns).zip(b.chunks_exact(planes.extent.columns));
     for (at, (a, b)) in rows.enumerate() {
-        let (block, y) = (at / planes.side, at % planes.side);
-        let row = &mut output[planes.row(block, y)..][..planes.side];
+        let (block, y) = (at / planes.extent.rows, at % planes.extent.rows);
+        let row = &mut output[planes.row(block, y)..][..planes.extent.columns];
         for (own, (a, b)) in row.iter_mut().zip(a.iter().zip(b)) {
             *own = constant[block].plus_product::<M>(a, &by_a[block]).plus_product::<M>(b, &by_b[block]);
             apart();

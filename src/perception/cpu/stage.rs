@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Layer;
-use super::convolution::{Convolution, Planes, Taps};
+use super::convolution::{Convolution, Extent, Planes, Taps};
 use super::lanes::{LANES, Lanes};
 
 /// A layer and the convolution of stride 1 that does its work.
@@ -29,7 +29,8 @@ impl Stage {
             (layer.kernel, layer.padding, layer.inputs, layer.side)
         };
         let (input_blocks, output_blocks) = (inputs.div_ceil(LANES), layer.outputs.div_ceil(LANES));
-        let shape = Convolution { kernel, padding, input_blocks, output_blocks, input_side, output_side };
+        let (input, output) = (Extent::square(input_side), Extent::square(output_side));
+        let shape = Convolution { kernel, padding, input_blocks, output_blocks, input, output };
         Self { layer, unfolded, shape, input_major: false }
     }
 
@@ -39,7 +40,7 @@ impl Stage {
 
     /// How the layer's own input lies, without halo.
     pub(super) fn plain_input(&self) -> Planes {
-        Planes { blocks: self.layer.inputs.div_ceil(LANES), side: self.layer.side, halo: 0 }
+        Planes { blocks: self.layer.inputs.div_ceil(LANES), extent: Extent::square(self.layer.side), halo: 0 }
     }
 
     /// The place of a weight the kernels know as (output, input, kernel row and column) among the

@@ -237,8 +237,7 @@ impl Trainer {
                 moments(z, sums);
             }
         });
-        let pixels = stage.shape.output_side * stage.shape.output_side;
-        norm.set_batch(sums, pixels, &parameters.gammas[i], &parameters.betas[i]);
+        norm.set_batch(sums, stage.shape.output.pixels(), &parameters.gammas[i], &parameters.betas[i]);
     }
 
     /// What the network says now, (images, classes).
@@ -285,7 +284,7 @@ impl Trainer {
         let shape = &stage.shape;
         let (before, rest) = self.stages.split_at_mut(i);
         let StageState { transposed, z, sums, norm, .. } = &mut rest[0];
-        let count = images * shape.output_side * shape.output_side;
+        let count = images * shape.output.pixels();
         let gradients = &mut self.outcome.gradients;
         (gradients.gammas[i], gradients.betas[i]) = norm.set_gradients(sums, count, &parameters.gammas[i]);
 

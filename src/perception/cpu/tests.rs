@@ -1,3 +1,6 @@
+use super::convolution::{Convolution, Extent, Finish, Planes, Taps, convolve};
+use super::lanes::{LANES, Lanes};
+use super::tiles::{TiledConvolution, Transformed};
 use super::*;
 
 /// Numbers in -0.5..0.5, the same for the same seed.
@@ -20,8 +23,13 @@ fn small() -> Chain {
 
 /// Several input channels, padding, and strides beyond the first layer.
 fn mixed() -> Chain {
-    let convolutions =
-        [layer(3, 1, 1, 2, 17, 9), layer(3, 1, 1, 17, 5, 9), layer(3, 2, 1, 5, 6, 9), layer(2, 1, 1, 6, 40, 5)];
+    let convolutions = [
+        layer(3, 1, 1, 2, 17, 9),
+        layer(3, 1, 1, 17, 5, 9),
+        layer(3, 1, 1, 5, 20, 9),
+        layer(3, 2, 1, 20, 6, 9),
+        layer(2, 1, 1, 6, 40, 5),
+    ];
     Chain::new(&convolutions, 3)
 }
 
@@ -166,13 +174,85 @@ const DROPOUT: Option<Dropout> = Some(Dropout { rate: 0.4, seed: 0x1234_5678_9ab
 fn reading_is_evaluating_with_running_statistics() {
     for (chain, images) in [(small(), 20), (mixed(), 5), (large(), 2)] {
         let example = Example::new(chain, images);
-        let scores = Reader::new(&example.chain, &example.parameters, &example.running).read(&example.pixels);
+        let reader = Reader::new(&example.chain, &example.parameters, &example.running);
+        let scores = reader.read(&example.pixels);
         let (plain, _) = example.plain_scores(&example.parameters, Some(&example.running), None);
         assert_eq!(scores.len(), plain.len());
         for (&score, plain) in scores.iter().zip(plain) {
             assert!((f64::from(score) - plain).abs() < 1e-4, "{score} {plain}");
         }
+        // To the last bit, whatever is read beside an image or was before.
+        let alone: Vec<f32> =
+            example.pixels.chunks_exact(example.chain.pixels()).flat_map(|pixels| reader.read(pixels)).collect();
+        assert_eq!(alone, scores);
     }
+}
+
+/// Images of random numbers, their halos zero.
+fn laid_out(planes: Planes, images: usize, number: &mut impl FnMut() -> f32) -> Vec<Lanes> {
+    let mut all = vec![Lanes::ZERO; images * planes.len()];
+    for row in all.chunks_exact_mut(planes.pitch()) {
+        row[planes.halo..][..planes.extent.columns].fill_with(|| Lanes(std::array::from_fn(|_| number())));
+    }
+    all
+}
+
+/// Of every padding, of sides that tiles do not divide, and into outputs with and without halo.
+#[test]
+fn tiles_convolve_as_the_direct_way_does() {
+    let mut number = numbers(3);
+    let shapes = [
+        (0, 4, [1, 1], 1),
+        (0, 9, [1, 2], 3),
+        (1, 5, [2, 1], 16),
+        (2, 6, [1, 3], 5),
+        (2, 13, [2, 5], 2),
+        (0, 14, [2, 4], 9),
+    ];
+    for ((padding, side, [input_blocks, output_blocks], images), halo) in
+        shapes.into_iter().flat_map(|shape| [0, 1].map(|halo| (shape, halo)))
+    {
+        let (input, output) = (Extent::square(side), Extent::square(side + 2 * padding - 2));
+        let shape = Convolution { kernel: 3, padding, input_blocks, output_blocks, input, output };
+        let planes = Planes { halo, ..shape.output() };
+        let inputs = laid_out(shape.input(), images, &mut number);
+        let mut some = || Lanes(std::array::from_fn(|_| number()));
+        let taps: Vec<Taps> = (0..shape.taps()).map(|_| std::array::from_fn(|_| some())).collect();
+        let bias: Vec<Lanes> = (0..output_blocks).map(|_| some()).collect();
+        let finish = Finish { bias: &bias, floor: 0.1 };
+        // Neither way may touch a halo.
+        let mut direct = vec![Lanes([9.0; LANES]); images * planes.len()];
+        let mut tiled = direct.clone();
+        for (input, output) in inputs.chunks_exact(shape.input().len()).zip(direct.chunks_exact_mut(planes.len())) {
+            convolve(&shape, input, &taps, finish, output, planes);
+        }
+        let convolution = TiledConvolution::of(&shape, &taps).expect("tiles help");
+        convolution.convolve(&inputs, finish, (&mut tiled, planes), &mut Transformed::default());
+        for (tiled, direct) in tiled.iter().zip(&direct).flat_map(|(tiled, direct)| tiled.0.iter().zip(&direct.0)) {
+            assert!((tiled - direct).abs() < 1e-5, "{shape:?}: {tiled} {direct}");
+        }
+    }
+}
+
+/// To the last bit, whatever stands beside an image: alone it has one tile here, all have twenty.
+#[test]
+fn images_do_not_bear_on_one_another() {
+    let mut number = numbers(5);
+    let (input, output) = (Extent::square(4), Extent::square(2));
+    let shape = Convolution { kernel: 3, padding: 0, input_blocks: 2, output_blocks: 2, input, output };
+    let taps: Vec<Taps> =
+        (0..shape.taps()).map(|_| [(); LANES].map(|()| Lanes([(); LANES].map(|()| number())))).collect();
+    let inputs = laid_out(shape.input(), 20, &mut number);
+    let convolution = TiledConvolution::of(&shape, &taps).expect("tiles help");
+    let convolved = |inputs: &[Lanes]| {
+        let planes = shape.output();
+        let mut outputs = vec![Lanes::ZERO; inputs.len() / shape.input().len() * planes.len()];
+        let finish = Finish { bias: &[Lanes::ZERO; 2], floor: f32::NEG_INFINITY };
+        convolution.convolve(inputs, finish, (&mut outputs, planes), &mut Transformed::default());
+        outputs
+    };
+    let alone: Vec<Lanes> = inputs.chunks_exact(shape.input().len()).flat_map(convolved).collect();
+    assert_eq!(alone, convolved(&inputs));
 }
 
 #[test]
@@ -241,7 +321,12 @@ fn gradients_of_the_large_network_are_slopes_along_a_line() {
 
 #[test]
 fn threads_change_nothing() {
-    let example = Example::new(small(), 70);
+    for example in [Example::new(small(), 70), Example::new(mixed(), 40)] {
+        check_threads(&example);
+    }
+}
+
+fn check_threads(example: &Example) {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
