@@ -2,18 +2,21 @@
 #![cfg(feature = "perception")]
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView3, s};
 use pinesy::datasets::{Digits, Mnist};
 use pinesy::inference::Engine;
 use pinesy::perception::burn::nn::{Linear, LinearConfig};
 use pinesy::perception::burn::prelude::*;
 use pinesy::perception::{
     Architecture, Augmentation, Checkpoint, CheckpointFault, Conclusions, DeviceChoice, DigitNet, DigitNetwork, Error,
-    Labels, Network, ObservedImages, Training, TrainingConfig, TrainingEvent, TrainingReport, TrainingStop, accuracy,
+    Labels, Network, ObservedImages, Supervision, Training, TrainingConfig, TrainingEvent, TrainingReport,
+    TrainingStep, TrainingStop, accuracy,
 };
 use pinesy::tasks::addition::{self, Sums};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
@@ -133,6 +136,11 @@ fn check_resuming<A: Architecture>(architecture: &A) {
     let error = run(other).unwrap_err();
     assert!(error.to_string().contains("made with other settings ({\"epochs\":3,"), "{error}");
     assert!(matches!(error, Error::Checkpoint { fault: CheckpointFault::OtherSettings(_), .. }));
+    let fewer = train.slice(0..160);
+    for labels in [Labels { train: &fewer, ..labels }, Labels { validation: &fewer, ..labels }] {
+        let other = training().with_state_file(&state, true).run(architecture, &labels, &device, go_on);
+        assert!(matches!(other, Err(Error::Checkpoint { fault: CheckpointFault::OtherImages, .. })));
+    }
     let stop_at_once = training().run(architecture, &labels, &device, |_| ControlFlow::Break(()));
     assert!(matches!(stop_at_once, Err(Error::StoppedEarly)));
 }
@@ -192,6 +200,84 @@ fn chains_are_read_and_trained_as_burn_does() {
     assert!(furthest(&folded, &unfolded) < 1e-4, "{}", furthest(&folded, &unfolded));
     let trained_by_burn = read(burns.reader(&net, &device).unwrap().probabilities(validation.views()));
     assert!(furthest(&folded, &trained_by_burn) < 0.02, "{}", furthest(&folded, &trained_by_burn));
+}
+
+/// Labels that count how often they are asked with what the network gave.
+struct Counting<'a> {
+    labels: Labels<'a>,
+    is_fixed: bool,
+    asked: AtomicUsize,
+}
+
+impl Supervision for Counting<'_> {
+    fn images(&self) -> ArrayView3<'_, u8> {
+        self.labels.images()
+    }
+
+    fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep> {
+        self.labels.steps(batch, random)
+    }
+
+    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.labels.targets(step, given)
+    }
+
+    fn fixed_targets(&self, step: &TrainingStep, classes: usize) -> Option<Array2<f32>> {
+        self.labels.fixed_targets(step, classes).filter(|_| self.is_fixed)
+    }
+
+    fn validation_images(&self) -> ArrayView3<'_, u8> {
+        self.labels.validation_images()
+    }
+
+    fn validation_accuracy(&self, given: &Array2<f32>) -> f64 {
+        self.labels.validation_accuracy(given)
+    }
+
+    fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
+        self.labels.check(classes, batch)
+    }
+}
+
+/// A GPU need not hand back what it gives for targets that do not depend on it.
+#[test]
+fn fixed_targets_teach_the_same_unasked() {
+    let _alone = alone();
+    let (train, validation) = small();
+    let labels = Labels { train: &train, validation: &validation };
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let run = |is_fixed| {
+        let counting = Counting { labels, is_fixed, asked: AtomicUsize::new(0) };
+        let training = Training::new(config(2)).unwrap();
+        let (_, report) = training.run(&Lines { classes: 10 }, &counting, &device, go_on).unwrap();
+        (report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>(), counting.asked.into_inner())
+    };
+    let (unasked, none) = run(true);
+    let (asked, all) = run(false);
+    assert_eq!((none, all), (0, 12));
+    assert_eq!(unasked, asked);
+}
+
+/// Images go to a device by batches; each must come back in its place.
+#[test]
+fn many_images_are_read_in_order() {
+    let _alone = alone();
+    let (train, validation) = small();
+    let labels = Labels { train: &train, validation: &validation };
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let net = Lines { classes: 10 };
+    let (checkpoint, _) = Training::new(config(1)).unwrap().run(&net, &labels, &device, go_on).unwrap();
+    let reader = checkpoint.reader(&net, &device).unwrap();
+    let images = mnist().test.slice(0..3000);
+    let all = reader.probabilities(images.views()).unwrap();
+    assert_eq!(all.dim(), (3000, 10));
+    for start in (0..3000).step_by(500) {
+        let part = reader.probabilities(images.slice(start..start + 500).views()).unwrap();
+        let difference = &part - &all.slice(s![start..start + 500, ..]);
+        assert!(difference.iter().all(|difference| difference.abs() < 1e-5), "images from {start} on");
+    }
+    assert_eq!(reader.probabilities(images.slice(0..0).views()).unwrap().dim(), (0, 10));
 }
 
 /// No label of a digit reaches the training: 400 sums of two digits teach what the digits are.
@@ -324,6 +410,9 @@ fn wrong_settings_and_data_are_explained() {
     };
     let error = run(&DigitNet::new(9), &train).to_string();
     assert_eq!(error, "training: label 9 of image 4: expected 0 to 8");
+    let unlabelled = Digits { labels: train.labels.slice(s![..9]).to_owned(), ..train.slice(0..32) };
+    let error = run(&DigitNet::default(), &unlabelled).to_string();
+    assert_eq!(error, "training: 32 images with 9 labels: expected a label an image");
     let error = run(&DigitNet { dropout: 1.0, ..DigitNet::default() }, &train).to_string();
     assert_eq!(error, "setting dropout: expected a number from 0 to below 1");
     let error = run(&DigitNet::default(), &train.slice(0..3));

@@ -1,8 +1,6 @@
-use ndarray::Array2;
-
 use super::checkpoint::{CheckpointFault, Weight, Weights};
 use super::cpu::{Chain, Dropout, Parameters, Statistics, Trainer};
-use super::learner::{Learner, Targets};
+use super::learner::{Learner, Lesson};
 use super::{Architecture, ConvolutionChain};
 
 /// A learner for chains of convolutions on the CPU.
@@ -70,15 +68,11 @@ pub(super) fn chain(shape: &ConvolutionChain, classes: usize) -> Chain {
 }
 
 impl Learner for CpuLearner {
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, targets: &mut Targets<'_>) -> f64 {
+    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, lesson: Lesson<'_>) -> f64 {
         let classes = self.classes;
-        let mut given = |probabilities: Vec<f32>| {
-            let images = probabilities.len() / classes;
-            let given = Array2::from_shape_vec((images, classes), probabilities).expect("one row an image");
-            targets(&given).as_standard_layout().into_owned().into_raw_vec_and_offset().0
-        };
+        let mut targets = |given: Vec<f32>| lesson.targets([given.len() / classes, classes], || given);
         let dropout = Dropout { rate: self.shape.dropout as f32, seed };
-        let outcome = self.trainer.step(&self.parameters, &pixels, &mut given, Some(dropout));
+        let outcome = self.trainer.step(&self.parameters, &pixels, &mut targets, Some(dropout));
         self.optimizer.update(rate as f32, &mut self.parameters, &outcome.gradients);
         mix(&mut self.running.means, &outcome.statistics.means, 1.0 - MOMENTUM);
         mix(&mut self.running.variances, &outcome.statistics.variances, 1.0 - MOMENTUM);

@@ -7,16 +7,32 @@ use ndarray::Array2;
 use super::checkpoint::{CheckpointFault, Weights};
 use super::optimizer::NetworkOptimizer;
 use super::reader::{pixel_tensor, read_back};
-use super::{Architecture, Network};
+use super::{Architecture, Network, Supervision, TrainingStep};
 
-/// What the images of a step should have been given, once it is known what they were.
-pub(super) type Targets<'t> = dyn FnMut(&Array2<f32>) -> Array2<f32> + 't;
+/// A step, and what says what the network should have said of its images.
+#[derive(Clone, Copy)]
+pub(super) struct Lesson<'a> {
+    pub supervision: &'a dyn Supervision,
+    pub step: &'a TrainingStep,
+}
+
+impl Lesson<'_> {
+    /// The targets, row after row, of so many images and classes; `given` is what the network said,
+    /// and not asked where they do not depend on it.
+    pub fn targets(&self, [images, classes]: [usize; 2], given: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
+        let targets = self.supervision.fixed_targets(self.step, classes).unwrap_or_else(|| {
+            let given = Array2::from_shape_vec((images, classes), given()).expect("one row an image");
+            self.supervision.targets(self.step, &given)
+        });
+        targets.as_standard_layout().into_owned().into_raw_vec_and_offset().0
+    }
+}
 
 /// A network that is being trained, with its optimiser and the running average of its weights.
 pub(super) trait Learner {
     /// One step of cross-entropy on pixels (images, rows × columns); gives the loss. What is random
     /// in it is drawn by the seed, or by burn's own generator.
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, targets: &mut Targets<'_>) -> f64;
+    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, lesson: Lesson<'_>) -> f64;
 
     /// Moves the average: keep · average + (1 − keep) · weights. The first time it is the weights.
     fn average(&mut self, keep: f32);
@@ -71,18 +87,17 @@ impl<A: Architecture> BurnLearner<A> {
 }
 
 impl<A: Architecture> Learner for BurnLearner<A> {
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, _: u64, targets: &mut Targets<'_>) -> f64 {
+    fn step(&mut self, rate: f64, pixels: Vec<f32>, _: u64, lesson: Lesson<'_>) -> f64 {
         let scores = self.network.scores(pixel_tensor(pixels, self.architecture.input(), &self.device));
-        let [images, classes] = scores.dims();
-        let given = read_back(softmax(scores.clone().detach(), 1));
-        let given = Array2::from_shape_vec((images, classes), given).expect("one row an image");
-        let targets = targets(&given).into_raw_vec_and_offset().0;
-        let targets = Tensor::<2>::from_data(TensorData::new(targets, [images, classes]), &self.device);
-        let loss = -(targets * log_softmax(scores, 1)).sum() / images as f32;
-        let value = read_back(loss.clone().detach())[0];
+        let shape = scores.dims();
+        let targets = lesson.targets(shape, || read_back(softmax(scores.clone().detach(), 1)));
+        let targets = Tensor::<2>::from_data(TensorData::new(targets, shape), &self.device);
+        let loss = -(targets * log_softmax(scores, 1)).sum() / shape[0] as f32;
+        let value = loss.clone().detach();
         let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
         self.network = self.optimizer.step(rate, self.network.clone(), gradients);
-        f64::from(value)
+        // Last, so that the device has all of the step to do before anyone waits for it.
+        f64::from(read_back(value)[0])
     }
 
     fn average(&mut self, keep: f32) {

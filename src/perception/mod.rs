@@ -164,6 +164,14 @@ pub enum Error {
         /// The network's classes.
         classes: usize,
     },
+    /// Images and labels that do not belong together.
+    #[error("training: {images} images with {labels} labels: expected a label an image")]
+    Unlabelled {
+        /// Images found.
+        images: usize,
+        /// Labels found.
+        labels: usize,
+    },
     /// A label that is none of the classes.
     #[error("training: label {label} of image {image}: expected 0 to {}", classes - 1)]
     Label {

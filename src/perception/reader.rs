@@ -23,8 +23,12 @@ enum Engine<N> {
     Chain(Arc<cpu::Reader>),
 }
 
-/// Images in flight at once.
+/// Images read at once by the chain.
 const BATCH: usize = 256;
+
+/// Pixels that burn reads at once, 1,337 images of digits: enough to keep a GPU busy, while what the
+/// layers of a network make of them still fits.
+const PIXELS: usize = 1 << 20;
 
 impl<A: Architecture> Reader<A> {
     /// From weights, if they fit.
@@ -51,26 +55,36 @@ impl<A: Architecture> Reader<A> {
     pub fn probabilities(&self, images: ArrayView3<'_, u8>) -> Result<Array2<f32>, Error> {
         check_size(&self.architecture, images)?;
         let classes = self.architecture.classes();
-        let mut rows = Vec::with_capacity(images.dim().0 * classes);
-        for batch in images.axis_chunks_iter(Axis(0), BATCH) {
-            let pixels: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
-            match &self.engine {
-                Engine::Burn(network, device) => {
-                    let scores = network.scores(pixel_tensor(pixels, self.architecture.input(), device));
-                    rows.extend(read_back(softmax(scores, 1)));
-                }
-                Engine::Chain(chain) => {
-                    let mut scores = chain.read(&pixels);
+        let rows = match &self.engine {
+            Engine::Burn(network, device) => self.read_on(device, network, images),
+            Engine::Chain(chain) => {
+                let read = |batch: ArrayView3<'_, u8>| {
+                    let mut scores = chain.read(&pixels(batch));
                     scores.chunks_exact_mut(classes).for_each(cpu::softmax);
-                    rows.extend(scores);
-                }
+                    scores
+                };
+                images.axis_chunks_iter(Axis(0), BATCH).flat_map(read).collect()
             }
-        }
+        };
         if let Some(position) = rows.iter().position(|probability| !probability.is_finite()) {
             return Err(Error::NotFinite { image: position / classes });
         }
         Ok(Array2::from_shape_vec((images.dim().0, classes), rows).expect("one row of classes an image"))
     }
+
+    fn read_on(&self, device: &Device, network: &A::Network, images: ArrayView3<'_, u8>) -> Vec<f32> {
+        let size = self.architecture.input();
+        let count = (PIXELS / (size[0] * size[1]).max(1)).max(1);
+        let read = |batch: ArrayView3<'_, u8>| {
+            read_back(softmax(network.scores(pixel_tensor(pixels(batch), size, device)), 1))
+        };
+        images.axis_chunks_iter(Axis(0), count).flat_map(read).collect()
+    }
+}
+
+/// From 0 to 1.
+fn pixels(images: ArrayView3<'_, u8>) -> Vec<f32> {
+    images.iter().map(|&pixel| f32::from(pixel) / 255.0).collect()
 }
 
 /// The numbers of a tensor.

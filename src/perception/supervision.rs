@@ -1,4 +1,4 @@
-use ndarray::{Array2, ArrayView3};
+use ndarray::{Array2, ArrayView3, Axis};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
@@ -17,6 +17,12 @@ pub trait Supervision: Sync {
     /// The probabilities the network should have given to the images of a step, shape (images,
     /// classes), when it gave these.
     fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32>;
+
+    /// What [`Self::targets`] gives where it does not depend on what the network gave, which a GPU need
+    /// then not hand back before the step can go on. By default none: it may depend on it.
+    fn fixed_targets(&self, _step: &TrainingStep, _classes: usize) -> Option<Array2<f32>> {
+        None
+    }
 
     /// The images by which the best epoch is chosen.
     fn validation_images(&self) -> ArrayView3<'_, u8>;
@@ -54,6 +60,16 @@ pub struct Labels<'a> {
     pub validation: &'a Digits,
 }
 
+impl Labels<'_> {
+    fn one_hot(&self, step: &TrainingStep, classes: usize) -> Array2<f32> {
+        let mut targets = Array2::zeros((step.images.len(), classes));
+        for (row, &image) in step.images.iter().enumerate() {
+            targets[(row, usize::from(self.train.labels[image]))] = 1.0;
+        }
+        targets
+    }
+}
+
 impl Supervision for Labels<'_> {
     fn images(&self) -> ArrayView3<'_, u8> {
         self.train.images.view()
@@ -66,11 +82,11 @@ impl Supervision for Labels<'_> {
     }
 
     fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
-        let mut targets = Array2::zeros(given.dim());
-        for (row, &image) in step.images.iter().enumerate() {
-            targets[(row, usize::from(self.train.labels[image]))] = 1.0;
-        }
-        targets
+        self.one_hot(step, given.ncols())
+    }
+
+    fn fixed_targets(&self, step: &TrainingStep, classes: usize) -> Option<Array2<f32>> {
+        Some(self.one_hot(step, classes))
     }
 
     fn validation_images(&self) -> ArrayView3<'_, u8> {
@@ -83,6 +99,12 @@ impl Supervision for Labels<'_> {
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
         let (train, validation) = (self.train, self.validation);
+        for digits in [train, validation] {
+            let (images, labels) = (digits.images.len_of(Axis(0)), digits.labels.len());
+            if images != labels {
+                return Err(Error::Unlabelled { images, labels });
+            }
+        }
         if train.len() < batch || validation.is_empty() {
             return Err(Error::TooFewImages { train: train.len(), validation: validation.len(), batch });
         }

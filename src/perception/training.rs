@@ -1,3 +1,4 @@
+use std::hash::Hasher;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,10 +8,11 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::checkpoint::{CheckpointFault, CheckpointInfo, VERSION, Weights, read_weights, write_weights};
 use super::cpu_learner::CpuLearner;
-use super::learner::{BurnLearner, Learner};
+use super::learner::{BurnLearner, Learner, Lesson};
 use super::supervision::check_images;
 use super::{Architecture, Augmentation, Checkpoint, ConvolutionChain, Error, OpenDevice, Reader, Supervision};
 
@@ -151,6 +153,8 @@ struct State {
     network: String,
     architecture: serde_json::Value,
     engine: String,
+    /// What tells the images apart from others.
+    images: String,
     config: TrainingConfig,
     optimizer_steps: usize,
     epochs: Vec<Epoch>,
@@ -231,7 +235,8 @@ impl Training {
         supervision.check(architecture.classes(), config.batch)?;
         let plain = &device.device;
         plain.seed(config.seed);
-        let mut run = match self.saved(architecture, device)? {
+        let images = self.state_file.as_ref().map_or(String::new(), |_| digest(supervision));
+        let mut run = match self.saved(architecture, device, &images)? {
             Some((weights, state)) => {
                 Run::resume(&weights, state, architecture, device).map_err(|fault| self.state_error(fault))?
             }
@@ -242,17 +247,17 @@ impl Training {
             let start = Instant::now();
             // Seeding each epoch by its number makes a resumed run repeat an uninterrupted one.
             plain.seed(config.seed.wrapping_mul(1_000_003).wrapping_add(epoch as u64 + 1));
-            let lessons = supervision.steps(config.batch, &mut generator(config.seed, epoch as u64, u64::MAX));
-            let steps = lessons.len();
+            let planned = supervision.steps(config.batch, &mut generator(config.seed, epoch as u64, u64::MAX));
+            let steps = planned.len();
             if steps == 0 {
                 return Err(Error::NoSteps);
             }
             let mut loss_sum = 0.0;
-            for (step, lesson) in lessons.iter().enumerate() {
+            for (step, chosen) in planned.iter().enumerate() {
                 let rate = config.rate(epoch * steps + step, config.epochs * steps);
-                let pixels = self.pixels(&lesson.images, supervision.images(), epoch);
+                let pixels = self.pixels(&chosen.images, supervision.images(), epoch);
                 let seed = generator(config.seed, epoch as u64, u64::MAX - 1 - step as u64).next_u64();
-                let loss = run.learner.step(rate, pixels, seed, &mut |given| supervision.targets(lesson, given));
+                let loss = run.learner.step(rate, pixels, seed, Lesson { supervision, step: chosen });
                 if !loss.is_finite() {
                     diverged = true;
                     if run.best.is_some() {
@@ -288,7 +293,7 @@ impl Training {
             };
             run.finish(epoch, average);
             if let Some(path) = &self.state_file {
-                run.save(path, architecture, device, config)?;
+                run.save(path, architecture, device, &images, config)?;
             }
             if observe(TrainingEvent::Epoch(&epoch)).is_break() {
                 break;
@@ -327,7 +332,12 @@ impl Training {
         pixels
     }
 
-    fn saved<A: Architecture>(&self, architecture: &A, device: &OpenDevice) -> Result<Option<(Weights, State)>, Error> {
+    fn saved<A: Architecture>(
+        &self,
+        architecture: &A,
+        device: &OpenDevice,
+        images: &str,
+    ) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = self.state_file.as_ref().filter(|_| self.resume) else { return Ok(None) };
         let (weights, state): (Weights, State) = read_weights(path)?;
         let expected = engine(architecture, device);
@@ -345,6 +355,9 @@ impl Training {
         }
         if state.config != self.config {
             return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
+        }
+        if state.images != images {
+            return Err(self.state_error(CheckpointFault::OtherImages));
         }
         Ok(Some((weights, state)))
     }
@@ -375,6 +388,19 @@ fn fresh<A: Architecture>(architecture: &A, weight_decay: f32, device: &OpenDevi
     }
 }
 
+/// The same for the same images, to train on and to choose by, on every machine.
+fn digest(supervision: &dyn Supervision) -> String {
+    let mut hasher = SipHasher13::new();
+    for images in [supervision.images(), supervision.validation_images()] {
+        hasher.write(format!("{:?}", images.shape()).as_bytes());
+        match images.as_slice() {
+            Some(pixels) => hasher.write(pixels),
+            None => images.iter().for_each(|&pixel| hasher.write_u8(pixel)),
+        }
+    }
+    format!("{:032x}", hasher.finish128().as_u128())
+}
+
 fn settings(architecture: &impl Architecture) -> serde_json::Value {
     serde_json::to_value(architecture).expect("plain data")
 }
@@ -400,6 +426,7 @@ impl Run {
         path: &Path,
         architecture: &A,
         device: &OpenDevice,
+        images: &str,
         config: &TrainingConfig,
     ) -> Result<(), Error> {
         let (network, moments, optimizer_steps) = self.learner.state();
@@ -413,6 +440,7 @@ impl Run {
             network: A::NAME.to_owned(),
             architecture: settings(architecture),
             engine: engine(architecture, device).to_owned(),
+            images: images.to_owned(),
             config: config.clone(),
             optimizer_steps,
             epochs: self.epochs.clone(),
