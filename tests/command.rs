@@ -669,6 +669,89 @@ fn perceive_refuses_inputs_that_are_none() {
     assert!(perceive(1, &["--inputs", "a1"]).contains("holds no .png: expected a folder of pictures"));
 }
 
+/// An IDX file of images.
+#[cfg(feature = "perception")]
+fn write_idx(path: &Path, images: &[[u8; 784]]) {
+    let sizes = [0x803, images.len() as u32, 28, 28].map(u32::to_be_bytes);
+    std::fs::write(path, [sizes.as_flattened(), images.as_flattened()].concat()).unwrap();
+}
+
+#[cfg(feature = "perception")]
+#[test]
+fn perceive_writes_arrays_of_no_images_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, inside) = (folder.path().join("none.idx"), folder.path().to_str().unwrap());
+    write_idx(&images, &[]);
+    let perceive = ["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", "--inputs", "a1,a2"];
+    let arrays = [&perceive[..], &["--npy", inside, images.to_str().unwrap()]].concat();
+    assert_eq!(succeeds(&arrays, ""), "");
+    for name in ["a1.npy", "a2.npy"] {
+        let array: ndarray::Array2<f32> = ndarray_npy::read_npy(folder.path().join(name)).unwrap();
+        assert_eq!(array.dim(), (0, 10));
+    }
+}
+
+/// A network that overflows on what is not black names the image, however far into the file.
+#[cfg(feature = "perception")]
+#[test]
+fn perceive_names_the_image_that_gives_no_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let [images, model] = ["images.idx", "model.safetensors"].map(|name| folder.path().join(name));
+    let mut all = vec![[0; 784]; 1100];
+    all[1060] = [255; 784];
+    write_idx(&images, &all);
+    let shipped = std::fs::read("models/mnist.safetensors").unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&shipped).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&shipped).unwrap();
+    let large: Vec<u8> = tensors
+        .tensor("blocks.0.conv.weight")
+        .unwrap()
+        .data()
+        .chunks_exact(4)
+        .flat_map(|_| 1e36f32.to_le_bytes())
+        .collect();
+    let views = tensors.iter().map(|(name, view)| match name {
+        "blocks.0.conv.weight" => {
+            (name, safetensors::tensor::TensorView::new(view.dtype(), view.shape().to_vec(), &large).unwrap())
+        }
+        _ => (name, view),
+    });
+    std::fs::write(&model, safetensors::serialize(views, metadata.metadata().clone()).unwrap()).unwrap();
+    let paths = [&model, &images].map(|path| path.to_str().unwrap());
+    let message = fails(1, &["perceive", "--device", "cpu", "--model", paths[0], paths[1]], "");
+    assert!(message.contains("image 1060: the network's scores are not finite"), "{message}");
+}
+
+#[cfg(feature = "perception")]
+#[test]
+fn perceive_names_the_file_of_pictures_it_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("small.idx");
+    std::fs::write(
+        &small,
+        [0x803u32, 1, 2, 2].map(u32::to_be_bytes).as_flattened().iter().chain(&[0; 4]).copied().collect::<Vec<u8>>(),
+    )
+    .unwrap();
+    let read = |path: &Path| {
+        fails(1, &["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", path.to_str().unwrap()], "")
+    };
+    assert!(read(&small).contains("small.idx: 2×2 pixels: expected 28×28"), "{}", read(&small));
+    // Grey with transparency: whole at first, then one pixel to be seen through.
+    let picture = folder.path().join("picture.png");
+    let write = |pixels: &[u8]| {
+        let mut encoder = png::Encoder::new(std::fs::File::create(&picture).unwrap(), 28, 28);
+        encoder.set_color(png::ColorType::GrayscaleAlpha);
+        encoder.write_header().unwrap().write_image_data(pixels).unwrap();
+    };
+    let mut pixels = [7, 255].repeat(784);
+    write(&pixels);
+    succeeds(&["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", picture.to_str().unwrap()], "");
+    pixels[2 * 30 + 1] = 254;
+    write(&pixels);
+    let message = read(&picture);
+    assert!(message.contains("picture.png: pixel 30 is transparent: expected a picture without"), "{message}");
+}
+
 /// No line of answers has a field twice.
 #[test]
 fn kept_fields_have_names_of_their_own() {

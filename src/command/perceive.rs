@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde_json::{Map, Value as Json};
 
 use super::{Error, check_once, check_outputs, one_of};
 use crate::datasets::idx;
-use crate::perception::{Architecture, Checkpoint, DeviceChoice, DigitNet};
+use crate::perception::{self, Architecture, Checkpoint, DeviceChoice, DigitNet};
 use crate::possibility::{Attribute, Domain};
 use crate::whole_file;
 
 /// Read images with a trained network: probabilities for `pinesy infer`, `learn` and `abduce`.
 ///
-/// IMAGES is an IDX file of images (gzipped or not), PNG files, or a folder of these, read in the
-/// order of their names. Writes JSON lines: with --inputs a1,a2 one for every two images,
+/// IMAGES is an IDX file of images (gzipped or not), PNG files, or a folder of PNG files, read in
+/// the order of their names (img10 before img2); digits are light on dark, as in MNIST. Writes JSON lines: with --inputs a1,a2 one for every two images,
 /// {"a1":[…],"a2":[…]}, otherwise one an image, {"image":…,"probabilities":[…]}. With --npy FOLDER
 /// it writes arrays, shape (cases, classes), one file an input, that `pinesy infer --npy` reads.
 #[derive(Debug, Args)]
@@ -64,8 +64,11 @@ impl Perceive {
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left").expect("a valid template");
         let bar = ProgressBar::new(names.len() as u64).with_style(style);
         let mut rows: Vec<f32> = Vec::new();
-        for chunk in images.axis_chunks_iter(Axis(0), CHUNK) {
-            rows.extend(reader.probabilities(chunk)?);
+        for (at, chunk) in images.axis_chunks_iter(Axis(0), CHUNK).enumerate() {
+            rows.extend(reader.probabilities(chunk).map_err(|error| match error {
+                perception::Error::NotFinite { image } => perception::Error::NotFinite { image: at * CHUNK + image },
+                other => other,
+            })?);
             bar.inc(chunk.len_of(Axis(0)) as u64);
         }
         bar.finish_and_clear();
@@ -74,8 +77,10 @@ impl Perceive {
         if outputs.is_empty() {
             return self.write_lines(&probabilities, &names);
         }
-        for (i, path) in outputs.iter().enumerate() {
-            write_array(path, probabilities.slice(s![i..;group, ..]))?;
+        let cases = (names.len() / group, group, classes);
+        let by_case = probabilities.into_shape_with_order(cases).expect("whole cases");
+        for (path, input) in outputs.iter().zip(by_case.axis_iter(Axis(1))) {
+            write_array(path, input)?;
         }
         Ok(())
     }
@@ -130,6 +135,11 @@ fn read_images(files: &[PathBuf], size: [usize; 2]) -> Result<(Array3<u8>, Vec<J
     match (files, files.iter().find(|path| !is_png(path))) {
         ([only], Some(_)) => {
             let images = idx::read_images(only)?;
+            let (_, rows, columns) = images.dim();
+            if [rows, columns] != size {
+                let fault = PictureFault::Size { width: columns as u32, height: rows as u32, expected: size };
+                return Err(Error::Picture { path: only.clone(), fault });
+            }
             let names = (0..images.len_of(Axis(0))).map(Json::from).collect();
             return Ok((images, names));
         }
@@ -176,6 +186,12 @@ pub enum PictureFault {
         /// Rows and columns expected.
         expected: [usize; 2],
     },
+    /// What is behind it is not known.
+    #[error("pixel {pixel} is transparent: expected a picture without transparency")]
+    Transparent {
+        /// The first such pixel, counted row by row from 0.
+        pixel: usize,
+    },
 }
 
 /// The grey values of a picture; colours by their luminance.
@@ -199,5 +215,10 @@ fn read_png(path: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<u8>, Picture
         }
         [] => 0,
     };
-    Ok(pixels[..info.buffer_size()].chunks_exact(channels).map(grey).collect())
+    let pixels = pixels[..info.buffer_size()].chunks_exact(channels);
+    let is_transparent = |pixel: &[u8]| matches!(pixel, [.., alpha] if channels % 2 == 0 && *alpha < u8::MAX);
+    if let Some(pixel) = pixels.clone().position(is_transparent) {
+        return Err(PictureFault::Transparent { pixel });
+    }
+    Ok(pixels.map(grey).collect())
 }
