@@ -123,6 +123,8 @@ fn check_resuming<A: Architecture>(architecture: &A) {
         .unwrap();
     assert_eq!((stopped_report.stop, &stopped_report.epochs), (TrainingStop::Interrupted, &events));
     assert_eq!((stopped_report.epochs.len(), stopped_report.best.number, stopped.info.epochs), (1, 1, 1));
+    let anew = run(training().with_state_file(&state, false));
+    assert!(matches!(anew, Err(Error::Checkpoint { fault: CheckpointFault::Unfinished, .. })));
     let (resumed, resumed_report) = run(training().with_state_file(&state, true)).unwrap();
     assert_eq!(resumed_report.stop, TrainingStop::Completed);
     let losses = |report: &TrainingReport| report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();

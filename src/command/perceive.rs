@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use serde_json::{Map, Value as Json};
 
-use super::{Error, check_once, check_outputs, one_of};
+use super::{Error, check_once, check_outputs, one_of, tell};
 use crate::datasets::idx;
 use crate::perception::{self, Architecture, Checkpoint, DeviceChoice, DigitNet};
 use crate::possibility::{Attribute, Domain};
@@ -55,6 +55,7 @@ impl Perceive {
         let read: Vec<Option<&Path>> = files.iter().chain([&self.model]).map(|path| Some(path.as_path())).collect();
         check_outputs(&outputs.iter().map(|path| Some(path.as_path())).collect::<Vec<_>>(), &read)?;
         let device = self.device.open()?;
+        tell!("{}", device.description);
         let reader = Checkpoint::read(&self.model)?.own_reader::<DigitNet>(&device)?;
         let (images, names) = read_images(&files, reader.architecture().input())?;
         let group = self.inputs.len().max(1);

@@ -241,6 +241,9 @@ pub enum CheckpointFault {
     /// The state of a training with other settings than those to go on with.
     #[error("made with other settings ({}): expected the same", to_json(.0))]
     OtherSettings(TrainingConfig),
+    /// The state of a training that a new one would write over.
+    #[error("an unfinished training: expected to resume it, or another file")]
+    Unfinished,
     /// The state of a training on other images than those to go on with.
     #[error("made with other images: expected the same, to train and to choose by")]
     OtherImages,

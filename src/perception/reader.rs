@@ -41,13 +41,14 @@ impl<A: Architecture> Reader<A> {
         Ok(Self { architecture: architecture.clone(), engine })
     }
 
-    /// What was made.
+    /// The settings of the network.
     pub fn architecture(&self) -> &A {
         &self.architecture
     }
 
     /// The softmax probability of every class for every image (0 black to 255 white), shape
-    /// (images, classes).
+    /// (images, classes). What a chain of convolutions gives of an
+    /// image on the CPU does not depend on those beside it.
     ///
     /// # Errors
     /// [`Error::ImageSize`] for images of another size than the network reads, [`Error::NotFinite`]

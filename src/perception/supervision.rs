@@ -11,11 +11,12 @@ pub trait Supervision: Sync {
     /// The training images, 0 black to 255 white.
     fn images(&self) -> ArrayView3<'_, u8>;
 
-    /// The steps of one epoch, of about `batch` images each, in a random order.
+    /// The steps of one epoch, of about `batch` images each, in a random order. None is
+    /// empty, and no position beyond the images.
     fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep>;
 
     /// The probabilities the network should have given to the images of a step, shape (images,
-    /// classes), when it gave these.
+    /// classes), when it gave these. A row of zeros teaches nothing.
     fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32>;
 
     /// What [`Self::targets`] gives where it does not depend on what the network gave, which a GPU need
@@ -30,7 +31,8 @@ pub trait Supervision: Sync {
     /// How well the network does on these, from 0 to 1, given its probabilities.
     fn validation_accuracy(&self, given: &Array2<f32>) -> f64;
 
-    /// Checks that it can be learned from.
+    /// Checks that a network of so many classes can learn from it in steps of `batch` images; asked
+    /// once, before anything else.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -51,7 +53,7 @@ pub(super) fn check_images(architecture: &impl Architecture, supervision: &dyn S
     check_size(architecture, supervision.validation_images())
 }
 
-/// Every image has a label.
+/// Every image has a label. Images that fill no whole step are left out of an epoch, others each time.
 #[derive(Debug, Clone, Copy)]
 pub struct Labels<'a> {
     /// What is trained on.

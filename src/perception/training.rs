@@ -205,7 +205,8 @@ impl Training {
     }
 
     /// Keeps the whole state in `path` after every epoch. With `resume`, goes on from the state
-    /// found there; the result is then the same as that of a run never interrupted.
+    /// found there; the result is then the same as that of a run never interrupted. Without, a state
+    /// found there is an error, as it would be lost.
     pub fn with_state_file(mut self, path: impl Into<PathBuf>, resume: bool) -> Self {
         self.state_file = Some(path.into());
         self.resume = resume;
@@ -218,8 +219,8 @@ impl Training {
     ///
     /// # Errors
     /// [`Error::ImageSize`] for images of another size, what [`Supervision::check`] finds,
-    /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read or
-    /// was made with other settings, [`Error::StoppedEarly`] if `observe` stops the run before an
+    /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read, was
+    /// made with other settings or images, or would be lost, [`Error::StoppedEarly`] if `observe` stops the run before an
     /// epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`] if the loss or the scores are no finite numbers
     /// before then, [`Error::NoSteps`] for an epoch without steps.
     pub fn run<A: Architecture>(
@@ -338,7 +339,10 @@ impl Training {
         device: &OpenDevice,
         images: &str,
     ) -> Result<Option<(Weights, State)>, Error> {
-        let Some(path) = self.state_file.as_ref().filter(|_| self.resume) else { return Ok(None) };
+        let Some(path) = &self.state_file else { return Ok(None) };
+        if !self.resume {
+            return if path.exists() { Err(self.state_error(CheckpointFault::Unfinished)) } else { Ok(None) };
+        }
         let (weights, state): (Weights, State) = read_weights(path)?;
         let expected = engine(architecture, device);
         if state.engine != expected {
