@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints again every table of the README and of benches/README.md, with rows and plots beside.
+# Prints again most tables of the README and of benches/README.md, with rows and plots beside.
 #
 #     benches/tables.sh [FOLDER] [NAME…]
 #
@@ -33,7 +33,7 @@ cargo build --release --examples
 
 # README, "Results".
 table results example mnist_addition -- --k 1,2,4,15,100,200,500 --least-sums 1000 --csv "$folder/results.csv" --json "$folder/results.json" --plot "$folder/results.svg"
-# The network: trained three times as the shipped one was, and with fewer images.
+# Networks: three trainings of the default 24 epochs, and with fewer images.
 table trainings example mnist_addition -- --train 24 --train-runs 3 --k 1,2,4,15,100 --transform antipignistic --csv "$folder/trainings.csv" --json "$folder/trainings.json"
 table few-images example mnist_addition -- --train 24 --train-images 100,500,2500,10000,50000 --train-runs 3 --least-steps 1500 --k 1,2,4 --transform antipignistic --csv "$folder/few-images.csv" --json "$folder/few-images.json" --plot "$folder/few-images.svg"
 # Training from sums alone.

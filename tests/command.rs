@@ -697,8 +697,8 @@ fn perceive_writes_arrays_of_no_images_too() {
 fn perceive_names_the_image_that_gives_no_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let [images, model] = ["images.idx", "model.safetensors"].map(|name| folder.path().join(name));
-    let mut all = vec![[0; 784]; 1100];
-    all[1060] = [255; 784];
+    let mut all = vec![[0; 784]; 4200];
+    all[4160] = [255; 784];
     write_idx(&images, &all);
     let shipped = std::fs::read("models/mnist.safetensors").unwrap();
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&shipped).unwrap();
@@ -719,7 +719,7 @@ fn perceive_names_the_image_that_gives_no_numbers() {
     std::fs::write(&model, safetensors::serialize(views, metadata.metadata().clone()).unwrap()).unwrap();
     let paths = [&model, &images].map(|path| path.to_str().unwrap());
     let message = fails(1, &["perceive", "--device", "cpu", "--model", paths[0], paths[1]], "");
-    assert!(message.contains("image 1060: the network's scores are not finite"), "{message}");
+    assert!(message.contains("image 4160: the network's scores are not finite"), "{message}");
 }
 
 #[cfg(feature = "perception")]

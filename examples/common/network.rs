@@ -24,7 +24,7 @@ pub fn read<A: Architecture>(
     bar: &ProgressBar,
 ) -> Result<Array2<f32>, Box<dyn Error>> {
     /// Images between two movements of the bar.
-    const PART: usize = 1_024;
+    const PART: usize = 4_096;
     let mut rows = Vec::new();
     for part in images.axis_chunks_iter(Axis(0), PART) {
         rows.extend(reader.probabilities(part)?);

@@ -46,7 +46,7 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 /// Images read between two looks at the bar.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 4096;
 
 impl Perceive {
     pub fn run(self) -> Result<(), Error> {

@@ -40,7 +40,7 @@ pub struct Train {
     /// Where to run.
     #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
-    /// Go on from where an interrupted training with the same settings and --out stopped.
+    /// Go on from where an interrupted training with the same images, settings and --out stopped.
     #[arg(long)]
     resume: bool,
 }

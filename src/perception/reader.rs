@@ -23,10 +23,7 @@ enum Engine<N> {
     Chain(Arc<cpu::Reader>),
 }
 
-/// Images read at once by the chain.
-const BATCH: usize = 256;
-
-/// Pixels that burn reads at once, 1,337 images of digits: enough to keep a GPU busy, while what the
+/// Pixels read at once, 1,337 images of digits: enough to keep a GPU or many cores busy, while what the
 /// layers of a network make of them still fits.
 const PIXELS: usize = 1 << 20;
 
@@ -47,8 +44,8 @@ impl<A: Architecture> Reader<A> {
     }
 
     /// The softmax probability of every class for every image (0 black to 255 white), shape
-    /// (images, classes). What a chain of convolutions gives of an
-    /// image on the CPU does not depend on those beside it.
+    /// (images, classes). What a chain of convolutions gives of an image on the CPU does not depend
+    /// on those beside it.
     ///
     /// # Errors
     /// [`Error::ImageSize`] for images of another size than the network reads, [`Error::NotFinite`]
@@ -56,36 +53,27 @@ impl<A: Architecture> Reader<A> {
     pub fn probabilities(&self, images: ArrayView3<'_, u8>) -> Result<Array2<f32>, Error> {
         check_size(&self.architecture, images)?;
         let classes = self.architecture.classes();
-        let rows = match &self.engine {
-            Engine::Burn(network, device) => self.read_on(device, network, images),
-            Engine::Chain(chain) => {
-                let read = |batch: ArrayView3<'_, u8>| {
-                    let mut scores = chain.read(&pixels(batch));
+        let size = self.architecture.input();
+        let batch = (PIXELS / (size[0] * size[1]).max(1)).max(1);
+        let read = |images: ArrayView3<'_, u8>| {
+            let pixels: Vec<f32> = images.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+            match &self.engine {
+                Engine::Burn(network, device) => {
+                    read_back(softmax(network.scores(pixel_tensor(pixels, size, device)), 1))
+                }
+                Engine::Chain(chain) => {
+                    let mut scores = chain.read(&pixels);
                     scores.chunks_exact_mut(classes).for_each(cpu::softmax);
                     scores
-                };
-                images.axis_chunks_iter(Axis(0), BATCH).flat_map(read).collect()
+                }
             }
         };
+        let rows: Vec<f32> = images.axis_chunks_iter(Axis(0), batch).flat_map(read).collect();
         if let Some(position) = rows.iter().position(|probability| !probability.is_finite()) {
             return Err(Error::NotFinite { image: position / classes });
         }
         Ok(Array2::from_shape_vec((images.dim().0, classes), rows).expect("one row of classes an image"))
     }
-
-    fn read_on(&self, device: &Device, network: &A::Network, images: ArrayView3<'_, u8>) -> Vec<f32> {
-        let size = self.architecture.input();
-        let count = (PIXELS / (size[0] * size[1]).max(1)).max(1);
-        let read = |batch: ArrayView3<'_, u8>| {
-            read_back(softmax(network.scores(pixel_tensor(pixels(batch), size, device)), 1))
-        };
-        images.axis_chunks_iter(Axis(0), count).flat_map(read).collect()
-    }
-}
-
-/// From 0 to 1.
-fn pixels(images: ArrayView3<'_, u8>) -> Vec<f32> {
-    images.iter().map(|&pixel| f32::from(pixel) / 255.0).collect()
 }
 
 /// The numbers of a tensor.

@@ -205,8 +205,8 @@ impl Training {
     }
 
     /// Keeps the whole state in `path` after every epoch. With `resume`, goes on from the state
-    /// found there; the result is then the same as that of a run never interrupted. Without, a state
-    /// found there is an error, as it would be lost.
+    /// found there; the result is then the same as that of a run never interrupted, if what the images
+    /// show is told as before. Without, a state found there is an error, as it would be lost.
     pub fn with_state_file(mut self, path: impl Into<PathBuf>, resume: bool) -> Self {
         self.state_file = Some(path.into());
         self.resume = resume;
