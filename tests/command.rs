@@ -676,6 +676,39 @@ fn write_idx(path: &Path, images: &[[u8; 784]]) {
     std::fs::write(path, [sizes.as_flattened(), images.as_flattened()].concat()).unwrap();
 }
 
+/// Lines and arrays say the same, and the sums inferred from either are those of the labels.
+#[cfg(feature = "perception")]
+#[test]
+fn perceive_writes_what_infer_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, inside) = (folder.path().join("some.idx"), folder.path().to_str().unwrap());
+    let test = pinesy::datasets::Mnist::read("datasets/mnist").unwrap().test.slice(0..8);
+    let pixels = test.images.as_standard_layout();
+    write_idx(&images, pixels.as_slice().unwrap().as_chunks::<784>().0);
+    let image_file = images.to_str().unwrap();
+    let perceive = ["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", "--inputs", "a2,a1"];
+    let lines = succeeds(&[&perceive[..], &[image_file]].concat(), "");
+    succeeds(&[&perceive[..], &["--npy", inside, image_file]].concat(), "");
+    let arrays = ["a2", "a1"].map(|name| {
+        let array: ndarray::Array2<f32> = ndarray_npy::read_npy(folder.path().join(format!("{name}.npy"))).unwrap();
+        array
+    });
+    let from_lines = succeeds(&["infer", RULES, "-"], &lines);
+    let npy = ["a2", "a1"].map(|name| format!("{name}={inside}/{name}.npy"));
+    assert_eq!(succeeds(&["infer", RULES, "--npy", &npy[0], "--npy", &npy[1]], ""), from_lines);
+    for (case, (line, inferred)) in lines.lines().zip(from_lines.lines()).enumerate() {
+        // As few digits as tell single numbers apart, the inputs as they were named.
+        let rows = arrays.each_ref().map(|array| serde_json::to_string(&array.row(case).to_vec()).unwrap());
+        assert_eq!(line, format!("{{\"a2\":{},\"a1\":{}}}", rows[0], rows[1]));
+        let inferred: Json = serde_json::from_str(inferred).unwrap();
+        let sum = test.labels[2 * case] + test.labels[2 * case + 1];
+        assert_eq!((&inferred["y0"]["decision"], &inferred["y1"]["decision"]), (&json!(sum / 10), &json!(sum % 10)));
+    }
+    let alone = succeeds(&[&perceive[..5], &[image_file]].concat(), "");
+    let first = serde_json::to_string(&arrays[0].row(0).to_vec()).unwrap();
+    assert_eq!(alone.lines().next().unwrap(), format!("{{\"image\":0,\"probabilities\":{first}}}"));
+}
+
 #[cfg(feature = "perception")]
 #[test]
 fn perceive_writes_arrays_of_no_images_too() {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
-use serde_json::{Map, Value as Json};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
 
 use super::{Error, check_once, check_outputs, one_of, tell};
 use crate::datasets::idx;
@@ -118,17 +119,26 @@ impl Perceive {
         let mut out = BufWriter::new(stdout().lock());
         let group = self.inputs.len().max(1);
         for (rows, names) in probabilities.axis_chunks_iter(Axis(0), group).zip(names.chunks(group)) {
-            let array = |i: usize| Json::from(rows.row(i).to_vec());
-            let line: Map<String, Json> = if self.inputs.is_empty() {
-                [("image".to_owned(), names[0].clone()), ("probabilities".to_owned(), array(0))].into_iter().collect()
+            let mut json = serde_json::Serializer::new(&mut out);
+            let rows = rows.outer_iter().map(|row| row.to_vec());
+            let written = if self.inputs.is_empty() {
+                rows.zip(names)
+                    .try_for_each(|(probabilities, image)| Line { image, probabilities }.serialize(&mut json))
             } else {
-                self.inputs.iter().enumerate().map(|(i, input)| (input.clone(), array(i))).collect()
+                (&mut json).collect_map(self.inputs.iter().zip(rows))
             };
-            serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from)?;
+            written.map_err(std::io::Error::from)?;
             writeln!(out)?;
         }
         Ok(out.flush()?)
     }
+}
+
+/// What is written of an image that stands for no input.
+#[derive(Serialize)]
+struct Line<'a> {
+    image: &'a Json,
+    probabilities: Vec<f32>,
 }
 
 /// All images of one IDX file or of pictures, with their names.
