@@ -669,10 +669,11 @@ fn perceive_refuses_inputs_that_are_none() {
     assert!(perceive(1, &["--inputs", "a1"]).contains("holds no .png: expected a folder of pictures"));
 }
 
-/// An IDX file of images.
+/// An IDX file of square images.
 #[cfg(feature = "perception")]
-fn write_idx(path: &Path, images: &[[u8; 784]]) {
-    let sizes = [0x803, images.len() as u32, 28, 28].map(u32::to_be_bytes);
+fn write_idx<const PIXELS: usize>(path: &Path, images: &[[u8; PIXELS]]) {
+    let side = PIXELS.isqrt() as u32;
+    let sizes = [0x803, images.len() as u32, side, side].map(u32::to_be_bytes);
     std::fs::write(path, [sizes.as_flattened(), images.as_flattened()].concat()).unwrap();
 }
 
@@ -714,7 +715,7 @@ fn perceive_writes_what_infer_reads() {
 fn perceive_writes_arrays_of_no_images_too() {
     let folder = tempfile::tempdir().unwrap();
     let (images, inside) = (folder.path().join("none.idx"), folder.path().to_str().unwrap());
-    write_idx(&images, &[]);
+    write_idx::<784>(&images, &[]);
     let perceive = ["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", "--inputs", "a1,a2"];
     let arrays = [&perceive[..], &["--npy", inside, images.to_str().unwrap()]].concat();
     assert_eq!(succeeds(&arrays, ""), "");
@@ -760,11 +761,7 @@ fn perceive_names_the_image_that_gives_no_numbers() {
 fn perceive_names_the_file_of_pictures_it_cannot_read() {
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small.idx");
-    std::fs::write(
-        &small,
-        [0x803u32, 1, 2, 2].map(u32::to_be_bytes).as_flattened().iter().chain(&[0; 4]).copied().collect::<Vec<u8>>(),
-    )
-    .unwrap();
+    write_idx(&small, &[[0; 4]]);
     let read = |path: &Path| {
         fails(1, &["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", path.to_str().unwrap()], "")
     };

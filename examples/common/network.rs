@@ -5,7 +5,7 @@ use std::error::Error;
 use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ndarray::{Array2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView3};
 use pinesy::perception::{
     self, Architecture, Checkpoint, OpenDevice, Reader, Supervision, Training, TrainingEvent, TrainingReport,
 };
@@ -23,14 +23,7 @@ pub fn read<A: Architecture>(
     images: ArrayView3<'_, u8>,
     bar: &ProgressBar,
 ) -> Result<Array2<f32>, Box<dyn Error>> {
-    /// Images between two movements of the bar.
-    const PART: usize = 4_096;
-    let mut rows = Vec::new();
-    for part in images.axis_chunks_iter(Axis(0), PART) {
-        rows.extend(reader.probabilities(part)?);
-        bar.inc(part.dim().0 as u64);
-    }
-    Ok(Array2::from_shape_vec((images.dim().0, reader.architecture().classes()), rows)?)
+    Ok(reader.probabilities_observed(images, |count| bar.inc(count as u64))?)
 }
 
 /// Runs a training; with `lines`, what every epoch did stays on standard error, of very many some.

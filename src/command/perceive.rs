@@ -10,14 +10,15 @@ use serde_json::Value as Json;
 
 use super::{Error, check_once, check_outputs, one_of, tell};
 use crate::datasets::idx;
-use crate::perception::{self, Architecture, Checkpoint, DeviceChoice, DigitNet};
+use crate::perception::{Architecture, Checkpoint, DeviceChoice, DigitNet};
 use crate::possibility::{Attribute, Domain};
 use crate::whole_file;
 
 /// Read images with a trained network: probabilities for `pinesy infer`, `learn` and `abduce`.
 ///
 /// IMAGES is an IDX file of images (gzipped or not), PNG files, or a folder of PNG files, read in
-/// the order of their names (img10 before img2); digits are light on dark, as in MNIST. Writes JSON lines: with --inputs a1,a2 one for every two images,
+/// the order of their names (img10 before img2); digits are light on dark, as in MNIST. Writes JSON
+/// lines: with --inputs a1,a2 one for every two images,
 /// {"a1":[…],"a2":[…]}, otherwise one an image, {"image":…,"probabilities":[…]}. With --npy FOLDER
 /// it writes arrays, shape (cases, classes), one file an input, that `pinesy infer --npy` reads.
 #[derive(Debug, Args)]
@@ -46,9 +47,6 @@ fn parse_name(text: &str) -> Result<String, String> {
     known.map(|attribute| attribute.name().to_owned()).map_err(|error| error.to_string())
 }
 
-/// Images read between two looks at the bar.
-const CHUNK: usize = 4096;
-
 impl Perceive {
     pub fn run(self) -> Result<(), Error> {
         check_once("--inputs", self.inputs.iter())?;
@@ -65,21 +63,12 @@ impl Perceive {
         }
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left").expect("a valid template");
         let bar = ProgressBar::new(names.len() as u64).with_style(style);
-        let mut rows: Vec<f32> = Vec::new();
-        for (at, chunk) in images.axis_chunks_iter(Axis(0), CHUNK).enumerate() {
-            rows.extend(reader.probabilities(chunk).map_err(|error| match error {
-                perception::Error::NotFinite { image } => perception::Error::NotFinite { image: at * CHUNK + image },
-                other => other,
-            })?);
-            bar.inc(chunk.len_of(Axis(0)) as u64);
-        }
+        let probabilities = reader.probabilities_observed(images.view(), |count| bar.inc(count as u64))?;
         bar.finish_and_clear();
-        let classes = reader.architecture().classes();
-        let probabilities = Array2::from_shape_vec((names.len(), classes), rows).expect("one row an image");
         if outputs.is_empty() {
             return self.write_lines(&probabilities, &names);
         }
-        let cases = (names.len() / group, group, classes);
+        let cases = (names.len() / group, group, reader.architecture().classes());
         let by_case = probabilities.into_shape_with_order(cases).expect("whole cases");
         for (path, input) in outputs.iter().zip(by_case.axis_iter(Axis(1))) {
             write_array(path, input)?;
@@ -147,10 +136,8 @@ fn read_images(files: &[PathBuf], size: [usize; 2]) -> Result<(Array3<u8>, Vec<J
         ([only], Some(_)) => {
             let images = idx::read_images(only)?;
             let (_, rows, columns) = images.dim();
-            if [rows, columns] != size {
-                let fault = PictureFault::Size { width: columns as u32, height: rows as u32, expected: size };
-                return Err(Error::Picture { path: only.clone(), fault });
-            }
+            check_size(columns as u32, rows as u32, size)
+                .map_err(|fault| Error::Picture { path: only.clone(), fault })?;
             let names = (0..images.len_of(Axis(0))).map(Json::from).collect();
             return Ok((images, names));
         }
@@ -205,16 +192,18 @@ pub enum PictureFault {
     },
 }
 
+fn check_size(width: u32, height: u32, expected: [usize; 2]) -> Result<(), PictureFault> {
+    let is_fit = [height as usize, width as usize] == expected;
+    if is_fit { Ok(()) } else { Err(PictureFault::Size { width, height, expected }) }
+}
+
 /// The grey values of a picture; colours by their luminance.
 fn read_png(path: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<u8>, PictureFault> {
     let mut decoder = png::Decoder::new(BufReader::new(File::open(path)?));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info()?;
-    let (width, height) = (reader.info().width, reader.info().height);
     // Before any memory is taken for it.
-    if (height as usize, width as usize) != (rows, columns) {
-        return Err(PictureFault::Size { width, height, expected: [rows, columns] });
-    }
+    check_size(reader.info().width, reader.info().height, [rows, columns])?;
     let mut pixels = vec![0; rows * columns * 4];
     let info = reader.next_frame(&mut pixels)?;
     let channels = info.color_type.samples();

@@ -51,13 +51,25 @@ impl<A: Architecture> Reader<A> {
     /// [`Error::ImageSize`] for images of another size than the network reads, [`Error::NotFinite`]
     /// if its weights are such that it gives no numbers.
     pub fn probabilities(&self, images: ArrayView3<'_, u8>) -> Result<Array2<f32>, Error> {
+        self.probabilities_observed(images, |_| ())
+    }
+
+    /// The same. `observe` is told, each time some were read, how many.
+    ///
+    /// # Errors
+    /// Those of [`Self::probabilities`].
+    pub fn probabilities_observed(
+        &self,
+        images: ArrayView3<'_, u8>,
+        mut observe: impl FnMut(usize),
+    ) -> Result<Array2<f32>, Error> {
         check_size(&self.architecture, images)?;
         let classes = self.architecture.classes();
         let size = self.architecture.input();
         let batch = (PIXELS / (size[0] * size[1]).max(1)).max(1);
         let read = |images: ArrayView3<'_, u8>| {
             let pixels: Vec<f32> = images.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-            match &self.engine {
+            let rows = match &self.engine {
                 Engine::Burn(network, device) => {
                     read_back(softmax(network.scores(pixel_tensor(pixels, size, device)), 1))
                 }
@@ -66,7 +78,9 @@ impl<A: Architecture> Reader<A> {
                     scores.chunks_exact_mut(classes).for_each(cpu::softmax);
                     scores
                 }
-            }
+            };
+            observe(images.len_of(Axis(0)));
+            rows
         };
         let rows: Vec<f32> = images.axis_chunks_iter(Axis(0), batch).flat_map(read).collect();
         if let Some(position) = rows.iter().position(|probability| !probability.is_finite()) {

@@ -8,13 +8,14 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 use super::checkpoint::{CheckpointFault, CheckpointInfo, VERSION, Weights, read_weights, write_weights};
 use super::cpu_learner::CpuLearner;
 use super::learner::{BurnLearner, Learner, Lesson};
 use super::supervision::check_images;
 use super::{Architecture, Augmentation, Checkpoint, ConvolutionChain, Error, OpenDevice, Reader, Supervision};
+use crate::rules::Fingerprint;
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,7 +155,7 @@ struct State {
     architecture: serde_json::Value,
     engine: String,
     /// What tells the images apart from others.
-    images: String,
+    images: Fingerprint,
     config: TrainingConfig,
     optimizer_steps: usize,
     epochs: Vec<Epoch>,
@@ -220,9 +221,9 @@ impl Training {
     /// # Errors
     /// [`Error::ImageSize`] for images of another size, what [`Supervision::check`] finds,
     /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read, was
-    /// made with other settings or images, or would be lost, [`Error::StoppedEarly`] if `observe` stops the run before an
-    /// epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`] if the loss or the scores are no finite numbers
-    /// before then, [`Error::NoSteps`] for an epoch without steps.
+    /// made with other settings or images, or would be lost, [`Error::StoppedEarly`] if `observe` stops
+    /// the run before an epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`] if the loss or
+    /// the scores are no finite numbers before then, [`Error::NoSteps`] for an epoch without steps.
     pub fn run<A: Architecture>(
         &self,
         architecture: &A,
@@ -236,8 +237,8 @@ impl Training {
         supervision.check(architecture.classes(), config.batch)?;
         let plain = &device.device;
         plain.seed(config.seed);
-        let images = self.state_file.as_ref().map_or(String::new(), |_| digest(supervision));
-        let mut run = match self.saved(architecture, device, &images)? {
+        let images = self.state_file.as_ref().map(|_| fingerprint(supervision));
+        let mut run = match self.saved(architecture, device, images)? {
             Some((weights, state)) => {
                 Run::resume(&weights, state, architecture, device).map_err(|fault| self.state_error(fault))?
             }
@@ -293,8 +294,8 @@ impl Training {
                 seconds: start.elapsed().as_secs_f64(),
             };
             run.finish(epoch, average);
-            if let Some(path) = &self.state_file {
-                run.save(path, architecture, device, &images, config)?;
+            if let (Some(path), Some(images)) = (&self.state_file, images) {
+                run.save(path, architecture, device, images, config)?;
             }
             if observe(TrainingEvent::Epoch(&epoch)).is_break() {
                 break;
@@ -337,7 +338,7 @@ impl Training {
         &self,
         architecture: &A,
         device: &OpenDevice,
-        images: &str,
+        images: Option<Fingerprint>,
     ) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = &self.state_file else { return Ok(None) };
         if !self.resume {
@@ -360,7 +361,7 @@ impl Training {
         if state.config != self.config {
             return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
         }
-        if state.images != images {
+        if Some(state.images) != images {
             return Err(self.state_error(CheckpointFault::OtherImages));
         }
         Ok(Some((weights, state)))
@@ -392,8 +393,8 @@ fn fresh<A: Architecture>(architecture: &A, weight_decay: f32, device: &OpenDevi
     }
 }
 
-/// The same for the same images, to train on and to choose by, on every machine.
-fn digest(supervision: &dyn Supervision) -> String {
+/// Of the images to train on and to choose by.
+fn fingerprint(supervision: &dyn Supervision) -> Fingerprint {
     let mut hasher = SipHasher13::new();
     for images in [supervision.images(), supervision.validation_images()] {
         hasher.write(format!("{:?}", images.shape()).as_bytes());
@@ -402,7 +403,7 @@ fn digest(supervision: &dyn Supervision) -> String {
             None => images.iter().for_each(|&pixel| hasher.write_u8(pixel)),
         }
     }
-    format!("{:032x}", hasher.finish128().as_u128())
+    Fingerprint::of(hasher)
 }
 
 fn settings(architecture: &impl Architecture) -> serde_json::Value {
@@ -430,7 +431,7 @@ impl Run {
         path: &Path,
         architecture: &A,
         device: &OpenDevice,
-        images: &str,
+        images: Fingerprint,
         config: &TrainingConfig,
     ) -> Result<(), Error> {
         let (network, moments, optimizer_steps) = self.learner.state();
@@ -444,7 +445,7 @@ impl Run {
             network: A::NAME.to_owned(),
             architecture: settings(architecture),
             engine: engine(architecture, device).to_owned(),
-            images: images.to_owned(),
+            images,
             config: config.clone(),
             optimizer_steps,
             epochs: self.epochs.clone(),

@@ -29,7 +29,7 @@ pub struct Place {
     pub column: u32,
 }
 
-/// What tells a rule base apart from others, on every machine. Shown as 32 hexadecimal digits.
+/// What tells a rule base, or other data, apart from others, on every machine. Shown as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint(u128);

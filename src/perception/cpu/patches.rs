@@ -30,9 +30,23 @@ fn slots(layer: &Layer) -> impl Iterator<Item = Slot> {
     })
 }
 
+/// The patches of an image of pixels by channel, row and column.
+pub(super) fn unfold_pixels(layer: &Layer, pixels: &[f32], patches: &mut [Lanes]) {
+    let side = layer.side;
+    unfold(layer, |channel, y, x| pixels[(channel * side + y) * side + x], patches);
+}
+
+/// The patches of an image of planes without halo.
+pub(super) fn unfold_planes(layer: &Layer, planes: &[Lanes], patches: &mut [Lanes]) {
+    let side = layer.side;
+    let number =
+        |channel: usize, y: usize, x: usize| planes[(channel / LANES * side + y) * side + x].0[channel % LANES];
+    unfold(layer, number, patches);
+}
+
 /// The patches, `[block][row][column]`, of an image that gives its numbers by channel, row and
 /// column. Leaves alone what lies in the padding: `patches` starts as zeros.
-pub(super) fn unfold(layer: &Layer, number: impl Fn(usize, usize, usize) -> f32, patches: &mut [Lanes]) {
+fn unfold(layer: &Layer, number: impl Fn(usize, usize, usize) -> f32, patches: &mut [Lanes]) {
     let width = layer.output_side();
     for slot in slots(layer) {
         for y in slot.rows.clone() {

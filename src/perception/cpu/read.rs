@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::convolution::{Convolution, Finish, Planes, Taps, convolve};
 use super::lanes::{LANES, Lanes, to_lanes};
 use super::norm::affine;
-use super::patches::unfold;
+use super::patches::{unfold_pixels, unfold_planes};
 use super::stage::Stage;
 use super::tiles::{TiledConvolution, Transformed};
 use super::{Chain, IMAGES_A_TASK, Parameters, Statistics};
@@ -128,9 +128,8 @@ impl Reader {
         let (stages, size) = (&self.chain.stages, self.chain.pixels());
         let images = pixels.len() / size;
         let first = &stages[0];
-        let side = first.layer.side;
         for (pixels, patches) in pixels.chunks_exact(size).zip(inputs[0].chunks_exact_mut(first.shape.input().len())) {
-            unfold(&first.layer, |c, y, x| pixels[(c * side + y) * side + x], patches);
+            unfold_pixels(&first.layer, pixels, patches);
         }
         for (i, (stage, Folded { convolution, bias })) in stages.iter().zip(&self.folded).enumerate() {
             let finish = Finish { bias, floor: if self.chain.is_last(i) { f32::NEG_INFINITY } else { 0.0 } };
@@ -141,7 +140,10 @@ impl Reader {
                     let planes = next.plain_input();
                     let plain = &mut plain[i + 1][..images * planes.len()];
                     convolution.convolve(input, finish, (plain, planes), transformed);
-                    unfold_all(next, plain, &mut after[0]);
+                    let patches = after[0].chunks_exact_mut(next.shape.input().len());
+                    for (plain, patches) in plain.chunks_exact(planes.len()).zip(patches) {
+                        unfold_planes(&next.layer, plain, patches);
+                    }
                 }
                 next => {
                     let planes = next.map_or(stage.shape.output(), |next| next.shape.input());
@@ -157,15 +159,5 @@ impl Reader {
                 *score = blocks[class / LANES].0[class % LANES];
             }
         }
-    }
-}
-
-/// Patches of the inputs of a stage, image by image.
-fn unfold_all(stage: &Stage, plain: &[Lanes], patches: &mut [Lanes]) {
-    let side = stage.layer.side;
-    let images = plain.chunks_exact(stage.plain_input().len()).zip(patches.chunks_exact_mut(stage.shape.input().len()));
-    for (plain, patches) in images {
-        let number = |c: usize, y: usize, x: usize| plain[(c / LANES * side + y) * side + x].0[c % LANES];
-        unfold(&stage.layer, number, patches);
     }
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::convolution::{Finish, Taps, add_weight_gradient, convolve};
 use super::lanes::{LANES, Lanes};
 use super::norm::{Dropout, Norm, drop_features, moments};
-use super::patches::{fold, unfold};
+use super::patches::{fold, unfold_pixels, unfold_planes};
 use super::stage::Stage;
 use super::{Chain, IMAGES_A_TASK, Parameters, Statistics, softmax};
 
@@ -110,19 +110,13 @@ impl Source<'_> {
     /// Sets the input of one image.
     fn load(&self, image: usize, scratch: &mut Scratch) {
         let layer = &self.stage.layer;
-        let side = layer.side;
         let Some((before, z)) = self.z(image) else {
-            let pixels = &self.pixels[image * layer.inputs * side * side..];
-            return unfold(layer, |c, y, x| pixels[(c * side + y) * side + x], &mut scratch.input);
+            let pixels = &self.pixels[image * layer.inputs * layer.side * layer.side..];
+            return unfold_pixels(layer, pixels, &mut scratch.input);
         };
         if self.stage.unfolded {
             before.norm.activate(z, &mut scratch.plain, self.stage.plain_input());
-            let plain = &scratch.plain;
-            unfold(
-                layer,
-                |c: usize, y: usize, x: usize| plain[(c / LANES * side + y) * side + x].0[c % LANES],
-                &mut scratch.input,
-            );
+            unfold_planes(layer, &scratch.plain, &mut scratch.input);
         } else {
             before.norm.activate(z, &mut scratch.input, self.stage.shape.input());
         }
