@@ -8,8 +8,8 @@ use ndarray::{Array1, Array3};
 use pinesy::datasets::Digits;
 use pinesy::inference::Engine;
 use pinesy::perception::{
-    Architecture, Conclusions, DeviceChoice, DigitNet, DigitNetwork, Labels, ObservedImages, OpenDevice, Supervision,
-    Training, TrainingConfig,
+    Architecture, Attempt, Conclusions, DeviceChoice, DigitNet, DigitNetwork, Labels, ObservedImages, OpenDevice,
+    Supervision, Training, TrainingConfig,
 };
 use pinesy::tasks::addition::{self, Sums};
 use rand::SeedableRng;
@@ -95,10 +95,12 @@ fn targets_from_sums(c: &mut Criterion) {
         let observed = ObservedImages::new(digits.images.view(), sums.placed().clone(), cases).unwrap();
         let conclusions = Conclusions::new(&engine, observed).unwrap();
         let step = conclusions.steps(128, &mut ChaCha8Rng::seed_from_u64(0)).remove(0);
-        let given = ndarray::Array2::from_elem((step.images.len(), 10), 0.1);
+        let pixels = ndarray::Array3::zeros((step.images.len(), 28, 28));
+        let given = || ndarray::Array2::from_elem((step.images.len(), 10), 0.1);
+        let attempt = Attempt::new(&step, pixels.view(), 10, &given);
         group.throughput(Throughput::Elements(step.images.len() as u64));
         group.bench_function(BenchmarkId::new("sums of digits", k), |b| {
-            b.iter(|| conclusions.targets(black_box(&step), black_box(&given)));
+            b.iter(|| conclusions.targets(black_box(&attempt)));
         });
     }
     group.finish();

@@ -653,6 +653,21 @@ fn numbers_of_a_training_are_checked_on_the_command_line() {
 
 #[cfg(feature = "perception")]
 #[test]
+fn networks_teach_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("taught.safetensors").to_str().unwrap().to_owned();
+    let taught = ["train", "--device", "cpu", "--epochs", "1", "--limit", "256", "--out", &out, "--teachers"];
+    let with = |teachers: &[&str]| [&taught[..], teachers].concat();
+    let said = succeeds(&with(&["models/mnist.safetensors", "models/mnist_from_sums.safetensors"]), "");
+    assert!(said.contains("taught.safetensors: epoch 1, validation accuracy"), "{said}");
+    let message = fails(1, &with(&["models/mnist.safetensors", "README.md"]), "");
+    assert!(message.contains("README.md: expected a safetensors file"), "{message}");
+    let message = fails(2, &with(&[&out]), "");
+    assert!(message.contains("taught.safetensors: is read as well"), "{message}");
+}
+
+#[cfg(feature = "perception")]
+#[test]
 fn perceive_refuses_inputs_that_are_none() {
     let perceive = |code, more: &[&str]| {
         let folder = tempfile::tempdir().unwrap();

@@ -1,22 +1,21 @@
 //! The network, its training and its checkpoints.
 #![cfg(feature = "perception")]
 
+use std::hash::{DefaultHasher, Hasher};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndarray::{Array2, ArrayView3, s};
+use ndarray::{Array2, Array3, ArrayView3, s};
 use pinesy::datasets::{Digits, Mnist};
 use pinesy::inference::Engine;
 use pinesy::perception::burn::nn::{Linear, LinearConfig};
 use pinesy::perception::burn::prelude::*;
 use pinesy::perception::{
-    Architecture, Augmentation, Checkpoint, CheckpointFault, Conclusions, DeviceChoice, DigitNet, DigitNetwork, Error,
-    Labels, Network, ObservedImages, Supervision, Training, TrainingConfig, TrainingEvent, TrainingReport,
-    TrainingStep, TrainingStop, accuracy,
+    Architecture, Attempt, Augmentation, Checkpoint, CheckpointFault, Conclusions, DeviceChoice, DigitNet,
+    DigitNetwork, Distillation, Error, Labels, Network, ObservedImages, OpenDevice, Reader, Supervision, Training,
+    TrainingConfig, TrainingEvent, TrainingReport, TrainingStep, TrainingStop, accuracy,
 };
 use pinesy::tasks::addition::{self, Sums};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
@@ -138,16 +137,16 @@ fn check_resuming<A: Architecture>(architecture: &A) {
     let error = run(other).unwrap_err();
     assert!(error.to_string().contains("made with other settings ({\"epochs\":3,"), "{error}");
     assert!(matches!(error, Error::Checkpoint { fault: CheckpointFault::OtherSettings(_), .. }));
-    // As many images, one pixel of one of them changed.
-    let changed = |digits: &Digits| {
-        let mut digits = digits.slice(0..digits.len());
-        digits.images[(7, 14, 14)] ^= 1;
-        digits
-    };
-    let (other_train, other_validation) = (changed(&train), changed(&validation));
-    for labels in [Labels { train: &other_train, ..labels }, Labels { validation: &other_validation, ..labels }] {
-        let other = training().with_state_file(&state, true).run(architecture, &labels, &device, go_on);
-        assert!(matches!(other, Err(Error::Checkpoint { fault: CheckpointFault::OtherImages, .. })));
+    // As many images, with one pixel or one label changed.
+    let changes: [fn(&mut Digits); 2] = [|digits| digits.images[(7, 14, 14)] ^= 1, |digits| digits.labels[7] ^= 1];
+    for change in changes {
+        let (mut other_train, mut other_validation) = small();
+        change(&mut other_train);
+        change(&mut other_validation);
+        for labels in [Labels { train: &other_train, ..labels }, Labels { validation: &other_validation, ..labels }] {
+            let other = training().with_state_file(&state, true).run(architecture, &labels, &device, go_on);
+            assert!(matches!(other, Err(Error::Checkpoint { fault: CheckpointFault::OtherSupervision, .. })));
+        }
     }
     let stop_at_once = training().run(architecture, &labels, &device, |_| ControlFlow::Break(()));
     assert!(matches!(stop_at_once, Err(Error::StoppedEarly)));
@@ -210,61 +209,97 @@ fn chains_are_read_and_trained_as_burn_does() {
     assert!(furthest(&folded, &trained_by_burn) < 0.02, "{}", furthest(&folded, &trained_by_burn));
 }
 
-/// Labels that count how often they are asked with what the network gave.
-struct Counting<'a> {
-    labels: Labels<'a>,
-    is_fixed: bool,
-    asked: AtomicUsize,
+fn shipped(device: &OpenDevice) -> Reader<DigitNet> {
+    Checkpoint::read("models/mnist.safetensors").unwrap().reader(&DigitNet::default(), device).unwrap()
 }
 
-impl Supervision for Counting<'_> {
-    fn images(&self) -> ArrayView3<'_, u8> {
-        self.labels.images()
-    }
-
-    fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep> {
-        self.labels.steps(batch, random)
-    }
-
-    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.labels.targets(step, given)
-    }
-
-    fn fixed_targets(&self, step: &TrainingStep, classes: usize) -> Option<Array2<f32>> {
-        self.labels.fixed_targets(step, classes).filter(|_| self.is_fixed)
-    }
-
-    fn validation_images(&self) -> ArrayView3<'_, u8> {
-        self.labels.validation_images()
-    }
-
-    fn validation_accuracy(&self, given: &Array2<f32>) -> f64 {
-        self.labels.validation_accuracy(given)
-    }
-
-    fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
-        self.labels.check(classes, batch)
-    }
-}
-
-/// A GPU need not hand back what it gives for targets that do not depend on it.
-#[test]
-fn fixed_targets_teach_the_same_unasked() {
-    let _alone = alone();
+fn random_network(seed: u64, device: &OpenDevice) -> Reader<DigitNet> {
     let (train, validation) = small();
     let labels = Labels { train: &train, validation: &validation };
+    let training = Training::new(TrainingConfig { seed, ..config(1) }).unwrap();
+    training.run(&DigitNet::default(), &labels, device, go_on).unwrap().0.own_reader(device).unwrap()
+}
+
+/// Images as they are, for the targets of a step of all of them.
+fn undistorted(digits: &Digits) -> (TrainingStep, Array3<f32>) {
+    let step = TrainingStep { images: (0..digits.len()).collect(), cases: Vec::new() };
+    (step, digits.images.mapv(|pixel| f32::from(pixel) / 255.0))
+}
+
+#[test]
+fn teachers_say_on_average_what_each_of_them_says() {
+    let _alone = alone();
+    let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
-    let run = |is_fixed| {
-        let counting = Counting { labels, is_fixed, asked: AtomicUsize::new(0) };
-        let training = Training::new(config(2)).unwrap();
-        let (_, report) = training.run(&Lines { classes: 10 }, &counting, &device, go_on).unwrap();
-        (report.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>(), counting.asked.into_inner())
+    let labels = Labels { train: &train, validation: &validation };
+    let teachers = vec![shipped(&device), random_network(0, &device), random_network(1, &device)];
+    let said = teachers.iter().map(|teacher| teacher.probabilities(train.views()).unwrap());
+    let mean = said.reduce(|sum, one| sum + one).unwrap() / 3.0;
+    let taught = Distillation::new(labels, teachers).unwrap();
+    let (step, pixels) = undistorted(&train);
+    let targets = taught.targets(&Attempt::new(&step, pixels.view(), 10, &|| unreachable!("not asked")));
+    assert!((&targets - &mean).iter().all(|difference| difference.abs() < 1e-6));
+    assert!(
+        (&targets - &labels.targets(&Attempt::new(&step, pixels.view(), 10, &|| unreachable!())))
+            .iter()
+            .any(|d| d.abs() > 0.1)
+    );
+}
+
+/// All labels are wrong; what is learned is what the teacher says.
+#[test]
+fn a_network_learns_from_its_teacher_and_not_from_labels() {
+    let _alone = alone();
+    let (mut train, validation) = small();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let right = train.labels.clone();
+    train.labels.mapv_inplace(|label| (label + 1) % 10);
+    let labels = Labels { train: &train, validation: &validation };
+    let taught = Distillation::new(labels, vec![shipped(&device)]).unwrap();
+    let config = TrainingConfig { augmentation: Augmentation::NONE, ..config(30) };
+    let net = Lines { classes: 10 };
+    let (student, _) = Training::new(config).unwrap().run(&net, &taught, &device, go_on).unwrap();
+    let given = student.reader(&net, &device).unwrap().probabilities(train.views()).unwrap();
+    assert!(accuracy(&given, right.view()) > 0.9, "{}", accuracy(&given, right.view()));
+}
+
+#[test]
+fn teachers_are_checked() {
+    let _alone = alone();
+    let (train, validation) = small();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let labels = Labels { train: &train, validation: &validation };
+    let none = Distillation::<_, DigitNet>::new(labels, Vec::new());
+    assert!(matches!(none, Err(Error::Config { setting: "teachers", .. })));
+    let taught = || Distillation::new(labels, vec![shipped(&device)]).unwrap();
+    let other = Training::new(config(1)).unwrap().run(&Lines { classes: 11 }, &taught(), &device, go_on);
+    assert!(matches!(other, Err(Error::Teacher { found: 10, expected: 11 })));
+    let (cut_train, cut_validation) = (train.images.slice(s![.., ..20, ..]), validation.images.slice(s![.., ..20, ..]));
+    let cut = |images: ArrayView3<'_, u8>, digits: &Digits| Digits {
+        images: images.to_owned(),
+        ..digits.slice(0..digits.len())
     };
-    let (unasked, none) = run(true);
-    let (asked, all) = run(false);
-    assert_eq!((none, all), (0, 12));
-    assert_eq!(unasked, asked);
+    let (cut_train, cut_validation) = (cut(cut_train, &train), cut(cut_validation, &validation));
+    let small = Labels { train: &cut_train, validation: &cut_validation };
+    let small = Distillation::new(small, vec![shipped(&device)]);
+    assert!(matches!(small, Err(Error::ImageSize { rows: 20, columns: 28, .. })));
+    // A training goes on with the same teachers alone.
+    let folder = tempfile::tempdir().unwrap();
+    let training = |resume| Training::new(config(2)).unwrap().with_state_file(folder.path().join("state"), resume);
+    let net = Lines { classes: 10 };
+    let stop = |event: TrainingEvent<'_>| match event {
+        TrainingEvent::Epoch(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    training(false).run(&net, &taught(), &device, stop).unwrap();
+    for other in [vec![random_network(0, &device)], vec![shipped(&device), shipped(&device)]] {
+        let other = training(true).run(&net, &Distillation::new(labels, other).unwrap(), &device, go_on);
+        assert!(matches!(other, Err(Error::Checkpoint { fault: CheckpointFault::OtherSupervision, .. })));
+    }
+    let labelled = training(true).run(&net, &labels, &device, go_on);
+    assert!(matches!(labelled, Err(Error::Checkpoint { fault: CheckpointFault::OtherSupervision, .. })));
+    let (_, report) = training(true).run(&net, &taught(), &device, go_on).unwrap();
+    assert_eq!(report.stop, TrainingStop::Completed);
 }
 
 /// Images go to a device by batches; each must come back in its place.
@@ -324,6 +359,28 @@ fn a_network_learns_digits_from_sums() {
         engine.cases().count(1).unknown("a1").unknown("a2").build().unwrap(),
     );
     assert!(matches!(labelled, Err(Error::Placed { rows: 3, columns: 2, cases: 1, inputs: 2, .. })));
+}
+
+#[test]
+fn what_was_observed_tells_conclusions_apart() {
+    let digits = mnist().train.slice(0..40);
+    let identity = |engine: &Engine, draw: u64, hidden: f64| {
+        let sums = Sums::draw(digits.len(), 1, draw);
+        let cases = sums.observed_cases(engine.base(), &sums.seen_results(digits.labels.view(), hidden, 0)).unwrap();
+        let images = ObservedImages::new(digits.images.view(), sums.placed().clone(), cases).unwrap();
+        let mut hasher = DefaultHasher::new();
+        Conclusions::new(engine, images).unwrap().identify(&mut hasher);
+        hasher.finish()
+    };
+    let engine = Engine::of(&addition::rules(1).unwrap());
+    let same = identity(&engine, 0, 0.0);
+    assert_eq!(same, identity(&engine, 0, 0.0));
+    let mut parameters = engine.parameters();
+    parameters.parameters.get_mut("y0").unwrap().s[0] = 0.25;
+    let doubtful = engine.with_parameters(&parameters).unwrap();
+    for (engine, draw, hidden) in [(&engine, 1, 0.0), (&engine, 0, 0.5), (&doubtful, 0, 0.0)] {
+        assert_ne!(same, identity(engine, draw, hidden));
+    }
 }
 
 #[test]

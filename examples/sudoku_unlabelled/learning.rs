@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::ValueEnum;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
 use pinesy::datasets::Puzzle;
-use pinesy::perception::{self, Supervision, TrainingStep, revise};
+use pinesy::perception::{self, Attempt, Supervision, TrainingStep, revise};
 use pinesy::possibility::Transform;
 use pinesy::tasks::sudoku::pairs;
 use rand::RngExt;
@@ -231,8 +231,8 @@ impl Supervision for Verdicts<'_> {
         order.chunks_exact(puzzles).map(step).collect()
     }
 
-    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
-        let mut targets = given.clone();
+    fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
+        let (step, mut targets) = (attempt.step(), attempt.given());
         if step.cases.is_empty() {
             for (mut target, &image) in targets.outer_iter_mut().zip(&step.images) {
                 target.fill(0.0);

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Error, check_outputs, one_of, parse_count, tell};
 use crate::datasets::Mnist;
 use crate::perception::{
-    DeviceChoice, DigitNet, Labels, Training, TrainingConfig, TrainingEvent, TrainingStop, accuracy,
+    Checkpoint, DeviceChoice, DigitNet, Distillation, Labels, Supervision, Training, TrainingConfig, TrainingEvent,
+    TrainingStop, accuracy,
 };
 
 /// Train a network that reads digits.
@@ -37,10 +38,13 @@ pub struct Train {
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Networks to learn from in place of labels: what they say of the images, on average.
+    #[arg(long, value_name = "WEIGHTS", num_args = 1..)]
+    teachers: Vec<PathBuf>,
     /// Where to run.
     #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
-    /// Go on from where an interrupted training with the same images, settings and --out stopped.
+    /// Go on from where an interrupted training with the same images, settings, teachers and --out stopped.
     #[arg(long)]
     resume: bool,
 }
@@ -49,7 +53,8 @@ impl Train {
     pub fn run(self) -> Result<(), Error> {
         let state = PathBuf::from(format!("{}.training", self.out.display()));
         let data = Mnist::files(&self.data);
-        check_outputs(&[Some(&self.out), Some(&state)], &data.each_ref().map(|path| Some(path.as_path())))?;
+        let inputs: Vec<_> = data.iter().chain(&self.teachers).map(|path| Some(path.as_path())).collect();
+        check_outputs(&[Some(&self.out), Some(&state)], &inputs)?;
         let config = TrainingConfig {
             epochs: self.epochs,
             batch: self.batch,
@@ -58,13 +63,18 @@ impl Train {
             ..TrainingConfig::default()
         };
         let training = Training::new(config)?.with_state_file(&state, self.resume);
+        let teachers = self.teachers.iter().map(Checkpoint::read).collect::<Result<Vec<_>, _>>()?;
         let mnist = Mnist::read(&self.data)?;
         let device = self.device.open()?;
         tell!("{}", device.description);
         let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
         let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
+        let teachers = teachers.iter().map(|teacher| teacher.own_reader::<DigitNet>(&device));
+        let teachers = teachers.collect::<Result<Vec<_>, _>>()?;
+        let supervision: Box<dyn Supervision> =
+            if teachers.is_empty() { Box::new(labels) } else { Box::new(Distillation::new(labels, teachers)?) };
         let bar = ProgressBar::new(0).with_style(style());
-        let (checkpoint, report) = training.run(&network, &labels, &device, |event| {
+        let (checkpoint, report) = training.run(&network, &*supervision, &device, |event| {
             match event {
                 TrainingEvent::Step { epoch, step, steps } => {
                     bar.set_length((steps * self.epochs) as u64);

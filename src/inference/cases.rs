@@ -1,3 +1,5 @@
+#[cfg(feature = "perception")]
+use std::hash::Hasher;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayBase, ArrayView, ArrayView2, Axis, Data, Ix1, Ix2, s};
@@ -304,6 +306,24 @@ impl Cases {
     pub(crate) fn named(&self, name: &str) -> usize {
         let said = |attribute| (0..self.len()).filter(|&case| self.crisp(attribute, case).is_some()).count();
         self.base.position(name).map_or(0, said)
+    }
+
+    /// Tells `hasher` all that is said besides the possibilities.
+    #[cfg(feature = "perception")]
+    pub(crate) fn identify_observed(&self, hasher: &mut dyn Hasher) {
+        for (place, case) in (0..self.targets.len()).flat_map(|place| (0..self.len()).map(move |case| (place, case))) {
+            match self.said(place, case) {
+                None => hasher.write_u8(0),
+                Some(KnownTarget::Position(position)) => {
+                    hasher.write_u8(1);
+                    hasher.write_u64(position as u64);
+                }
+                Some(KnownTarget::Degrees(degrees)) => {
+                    hasher.write_u8(2);
+                    degrees.iter().for_each(|degree| hasher.write_u32(degree.to_bits()));
+                }
+            }
+        }
     }
 
     /// What a case says about the attribute of this place among the targets.

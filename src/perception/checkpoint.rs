@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -8,8 +9,10 @@ use burn::tensor::{Bytes, DType, Device, TensorData};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use siphasher::sip128::SipHasher13;
 
 use super::{Architecture, Error, OpenDevice, Reader, TrainingConfig};
+use crate::rules::Fingerprint;
 use crate::{limited, unique, whole_file};
 
 /// Named f32 tensors, detached from any device.
@@ -64,6 +67,16 @@ impl Weights {
             Some((name.strip_prefix(prefix)?.strip_prefix('.')?.to_owned(), weight.clone()))
         };
         Self(self.0.iter().filter_map(strip).collect())
+    }
+
+    /// What tells them apart from others, on every machine.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = SipHasher13::new();
+        for (name, weight) in &self.0 {
+            hasher.write(format!("{name} {:?}", weight.shape).as_bytes());
+            hasher.write(&to_bytes(&weight.values));
+        }
+        Fingerprint::of(hasher)
     }
 
     /// A network of these weights, if each tensor fits.
@@ -244,9 +257,9 @@ pub enum CheckpointFault {
     /// The state of a training that a new one would write over.
     #[error("an unfinished training: expected to resume it, or another file")]
     Unfinished,
-    /// The state of a training on other images than those to go on with.
-    #[error("made with other images: expected the same, to train and to choose by")]
-    OtherImages,
+    /// The state of a training that had something else to learn than what it is to go on with.
+    #[error("made with other images, or something else said of them: expected the same, to train and to choose by")]
+    OtherSupervision,
 }
 
 /// Weights of a network in a safetensors file.

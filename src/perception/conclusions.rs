@@ -1,10 +1,13 @@
+use std::hash::Hasher;
+
 use ndarray::{Array2, ArrayView3, Axis, concatenate};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Error, Supervision, TrainingStep};
+use super::{Attempt, Error, Supervision, TrainingStep};
 use crate::inference::{self, Backward, Cases, Engine};
 use crate::possibility::{Transform, decide, height};
+use crate::rules::Fingerprint;
 
 /// Images that stand for the inputs of cases, and what was observed of these cases.
 ///
@@ -61,6 +64,8 @@ impl<'a> ObservedImages<'a> {
 pub struct Conclusions<'a> {
     /// The rules of the cases to train on, run backward.
     backward: Backward,
+    /// Of these rules with their parameters.
+    rules: Fingerprint,
     train: ObservedImages<'a>,
     /// The rules of the cases to choose by.
     engine: Engine,
@@ -75,7 +80,13 @@ impl<'a> Conclusions<'a> {
     /// [`inference::Error::OtherRules`] for cases of other rules.
     pub fn new(engine: &Engine, train: ObservedImages<'a>) -> Result<Self, inference::Error> {
         train.cases.check_base(engine.base())?;
-        Ok(Self { backward: engine.backward(), engine: engine.clone(), validation: train.clone(), train })
+        Ok(Self {
+            backward: engine.backward(),
+            rules: engine.fingerprint(),
+            engine: engine.clone(),
+            validation: train.clone(),
+            train,
+        })
     }
 
     /// Chooses the best epoch by other cases, which may be of other rules.
@@ -105,14 +116,15 @@ impl Supervision for Conclusions<'_> {
         order.chunks_exact(cases).map(step).collect()
     }
 
-    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
+    fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
+        let (step, given) = (attempt.step(), attempt.given());
         let possibilities = Transform::Antipignistic.possibilities(given.view()).expect("softmax");
         let rows = by_case(&possibilities, step.cases.len());
         let cases = self.train.cases.select(&step.cases).with_degrees(rows);
         let names: Vec<&str> = self.backward.base().inputs().map(|input| input.name()).collect();
         let told = self.backward.own_excluded(&cases, &names).expect("inputs of these rules");
         let messages = by_image(told.into_degrees().into_arrays().into_iter().map(|(_, degrees)| degrees).collect());
-        let mut targets = given.clone();
+        let mut targets = given;
         for ((mut target, possibility), message) in
             targets.outer_iter_mut().zip(possibilities.outer_iter()).zip(messages.outer_iter())
         {
@@ -150,6 +162,14 @@ impl Supervision for Conclusions<'_> {
             right += usize::from(!verdicts.is_empty() && verdicts.iter().all(|&right| right));
         }
         right as f64 / judged.max(1) as f64
+    }
+
+    fn identify(&self, hasher: &mut dyn Hasher) {
+        for (rules, images) in [(self.rules, &self.train), (self.engine.fingerprint(), &self.validation)] {
+            hasher.write(rules.to_string().as_bytes());
+            images.placed.iter().for_each(|&position| hasher.write_u64(position as u64));
+            images.cases.identify_observed(hasher);
+        }
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {

@@ -68,11 +68,12 @@ pub(super) fn chain(shape: &ConvolutionChain, classes: usize) -> Chain {
 }
 
 impl Learner for CpuLearner {
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, lesson: Lesson<'_>) -> f64 {
+    fn step(&mut self, rate: f64, seed: u64, lesson: Lesson<'_>) -> f64 {
         let classes = self.classes;
-        let mut targets = |given: Vec<f32>| lesson.targets([given.len() / classes, classes], || given);
+        let mut targets = |given: Vec<f32>| lesson.targets(classes, &|| given.clone());
         let dropout = Dropout { rate: self.shape.dropout as f32, seed };
-        let outcome = self.trainer.step(&self.parameters, &pixels, &mut targets, Some(dropout));
+        let pixels = lesson.pixels.to_slice().expect("image by image, row by row");
+        let outcome = self.trainer.step(&self.parameters, pixels, &mut targets, Some(dropout));
         self.optimizer.update(rate as f32, &mut self.parameters, &outcome.gradients);
         mix(&mut self.running.means, &outcome.statistics.means, 1.0 - MOMENTUM);
         mix(&mut self.running.variances, &outcome.statistics.variances, 1.0 - MOMENTUM);

@@ -2,37 +2,37 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView3};
 
 use super::checkpoint::{CheckpointFault, Weights};
 use super::optimizer::NetworkOptimizer;
 use super::reader::{pixel_tensor, read_back};
-use super::{Architecture, Network, Supervision, TrainingStep};
+use super::{Architecture, Attempt, Network, Supervision, TrainingStep};
 
 /// A step, and what says what the network should have said of its images.
 #[derive(Clone, Copy)]
 pub(super) struct Lesson<'a> {
     pub supervision: &'a dyn Supervision,
     pub step: &'a TrainingStep,
+    /// The images as the network sees them.
+    pub pixels: ArrayView3<'a, f32>,
 }
 
 impl Lesson<'_> {
-    /// The targets, row after row, of so many images and classes; `given` is what the network said,
-    /// and not asked where they do not depend on it.
-    pub fn targets(&self, [images, classes]: [usize; 2], given: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
-        let targets = self.supervision.fixed_targets(self.step, classes).unwrap_or_else(|| {
-            let given = Array2::from_shape_vec((images, classes), given()).expect("one row an image");
-            self.supervision.targets(self.step, &given)
-        });
+    /// The targets of so many classes, row after row; `given` hands over what the network gave.
+    pub fn targets(&self, classes: usize, given: &dyn Fn() -> Vec<f32>) -> Vec<f32> {
+        let images = self.step.images.len();
+        let given = || Array2::from_shape_vec((images, classes), given()).expect("one row an image");
+        let targets = self.supervision.targets(&Attempt::new(self.step, self.pixels, classes, &given));
         targets.as_standard_layout().into_owned().into_raw_vec_and_offset().0
     }
 }
 
 /// A network that is being trained, with its optimiser and the running average of its weights.
 pub(super) trait Learner {
-    /// One step of cross-entropy on pixels (images, rows × columns); gives the loss. What is random
-    /// in it is drawn by the seed, or by burn's own generator.
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, seed: u64, lesson: Lesson<'_>) -> f64;
+    /// One step of cross-entropy; gives the loss. What is random in it is drawn by the seed, or by
+    /// burn's own generator.
+    fn step(&mut self, rate: f64, seed: u64, lesson: Lesson<'_>) -> f64;
 
     /// Moves the average: keep · average + (1 − keep) · weights. The first time it is the weights.
     fn average(&mut self, keep: f32);
@@ -45,34 +45,27 @@ pub(super) trait Learner {
 }
 
 /// A learner of burn's: automatic differentiation on any device.
-pub(super) struct BurnLearner<A: Architecture> {
-    architecture: A,
-    network: A::Network,
+pub(super) struct BurnLearner<N> {
+    network: N,
     optimizer: NetworkOptimizer,
     /// Tensor by tensor, flat and on the device.
     average: Option<Vec<Tensor<1>>>,
     device: Device,
 }
 
-impl<A: Architecture> BurnLearner<A> {
+impl<N: Network> BurnLearner<N> {
     /// From fresh weights.
-    pub fn new(architecture: &A, weight_decay: f32, device: &Device) -> Self {
+    pub fn new(architecture: &impl Architecture<Network = N>, weight_decay: f32, device: &Device) -> Self {
         let device = device.clone().autodiff();
         let network = architecture.init(&device);
         // Weights are drawn when they are first looked at: now, and not after something else was.
         flat(&network);
-        Self {
-            network,
-            architecture: architecture.clone(),
-            optimizer: NetworkOptimizer::new(weight_decay),
-            average: None,
-            device,
-        }
+        Self { network, optimizer: NetworkOptimizer::new(weight_decay), average: None, device }
     }
 
     /// From a state that was kept.
     pub fn resume(
-        architecture: &A,
+        architecture: &impl Architecture<Network = N>,
         weight_decay: f32,
         (weights, moments, steps): (&Weights, &Weights, usize),
         average: &Weights,
@@ -86,11 +79,11 @@ impl<A: Architecture> BurnLearner<A> {
     }
 }
 
-impl<A: Architecture> Learner for BurnLearner<A> {
-    fn step(&mut self, rate: f64, pixels: Vec<f32>, _: u64, lesson: Lesson<'_>) -> f64 {
-        let scores = self.network.scores(pixel_tensor(pixels, self.architecture.input(), &self.device));
+impl<N: Network> Learner for BurnLearner<N> {
+    fn step(&mut self, rate: f64, _: u64, lesson: Lesson<'_>) -> f64 {
+        let scores = self.network.scores(pixel_tensor(lesson.pixels, &self.device));
         let shape = scores.dims();
-        let targets = lesson.targets(shape, || read_back(softmax(scores.clone().detach(), 1)));
+        let targets = lesson.targets(shape[1], &|| read_back(softmax(scores.clone().detach(), 1)));
         let targets = Tensor::<2>::from_data(TensorData::new(targets, shape), &self.device);
         let loss = -(targets * log_softmax(scores, 1)).sum() / shape[0] as f32;
         let value = loss.clone().detach();

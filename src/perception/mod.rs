@@ -3,8 +3,8 @@
 //! The network gives softmax probabilities; [`crate::possibility`] turns them into possibility
 //! distributions. Everything here runs on a GPU (feature `gpu`) or, where there is none, on the CPU:
 //! [`DeviceChoice`] decides. Weights travel as safetensors files ([`Checkpoint`]), and
-//! [`Training`] makes them, from labels ([`Labels`]) or whatever else says what images show
-//! ([`Supervision`]). The network that comes along is [`DigitNet`]; any burn module can take its
+//! [`Training`] makes them, from labels ([`Labels`]), from other networks ([`Distillation`]) or
+//! whatever else says what images show ([`Supervision`]). The network that comes along is [`DigitNet`]; any burn module can take its
 //! place ([`Architecture`]).
 //!
 //! ```no_run
@@ -27,6 +27,7 @@ mod cpu;
 mod cpu_learner;
 mod device;
 mod digit_net;
+mod distillation;
 mod learner;
 mod optimizer;
 mod reader;
@@ -42,8 +43,9 @@ pub use conclusions::{Conclusions, ObservedImages, revise};
 pub use cpu::Layer as Convolution;
 pub use device::{DeviceChoice, OpenDevice};
 pub use digit_net::{DigitNet, DigitNetwork};
+pub use distillation::Distillation;
 pub use reader::{Reader, accuracy};
-pub use supervision::{Labels, Supervision, TrainingStep};
+pub use supervision::{Attempt, Labels, Supervision, TrainingStep};
 pub use training::{Epoch, Training, TrainingConfig, TrainingEvent, TrainingReport, TrainingStop};
 
 use std::path::PathBuf;
@@ -181,6 +183,14 @@ pub enum Error {
         label: u8,
         /// Number of classes.
         classes: usize,
+    },
+    /// A network that is to teach one of other classes.
+    #[error("training: a teacher of {found} classes: expected {expected}, those of the network it teaches")]
+    Teacher {
+        /// Its classes.
+        found: usize,
+        /// The network's classes.
+        expected: usize,
     },
     /// A training stopped by its observer before there were weights to keep.
     #[error("training: stopped in its first epoch: expected at least one finished epoch")]

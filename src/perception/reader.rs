@@ -7,12 +7,14 @@ use ndarray::{Array2, ArrayView1, ArrayView3, Axis};
 use super::checkpoint::{CheckpointFault, Weights};
 use super::cpu_learner::evaluator;
 use super::{Architecture, Error, Network, OpenDevice, cpu};
+use crate::rules::Fingerprint;
 
 /// A trained network on a device, ready to read images.
 #[derive(Debug, Clone)]
 pub struct Reader<A: Architecture> {
     architecture: A,
     engine: Engine<A::Network>,
+    fingerprint: Fingerprint,
 }
 
 /// What evaluates the network.
@@ -35,12 +37,17 @@ impl<A: Architecture> Reader<A> {
             Some(shape) => Engine::Chain(Arc::new(evaluator(&shape, architecture.classes(), weights))),
             None => Engine::Burn(Box::new(network), device.device.clone()),
         };
-        Ok(Self { architecture: architecture.clone(), engine })
+        Ok(Self { architecture: architecture.clone(), engine, fingerprint: weights.fingerprint() })
     }
 
     /// The settings of the network.
     pub fn architecture(&self) -> &A {
         &self.architecture
+    }
+
+    /// What tells its weights apart from others.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// The softmax probability of every class for every image (0 black to 255 white), shape
@@ -64,29 +71,34 @@ impl<A: Architecture> Reader<A> {
         mut observe: impl FnMut(usize),
     ) -> Result<Array2<f32>, Error> {
         check_size(&self.architecture, images)?;
-        let classes = self.architecture.classes();
-        let size = self.architecture.input();
-        let batch = (PIXELS / (size[0] * size[1]).max(1)).max(1);
-        let read = |images: ArrayView3<'_, u8>| {
-            let pixels: Vec<f32> = images.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-            let rows = match &self.engine {
-                Engine::Burn(network, device) => {
-                    read_back(softmax(network.scores(pixel_tensor(pixels, size, device)), 1))
-                }
-                Engine::Chain(chain) => {
-                    let mut scores = chain.read(&pixels);
-                    scores.chunks_exact_mut(classes).for_each(cpu::softmax);
-                    scores
-                }
-            };
+        let [rows, columns] = self.architecture.input();
+        let batch = (PIXELS / (rows * columns).max(1)).max(1);
+        let mut probabilities = Array2::zeros((images.len_of(Axis(0)), self.architecture.classes()));
+        for (images, mut rows) in
+            images.axis_chunks_iter(Axis(0), batch).zip(probabilities.axis_chunks_iter_mut(Axis(0), batch))
+        {
+            rows.assign(&self.read(images.mapv(|pixel| f32::from(pixel) / 255.0).view()));
             observe(images.len_of(Axis(0)));
-            rows
-        };
-        let rows: Vec<f32> = images.axis_chunks_iter(Axis(0), batch).flat_map(read).collect();
-        if let Some(position) = rows.iter().position(|probability| !probability.is_finite()) {
-            return Err(Error::NotFinite { image: position / classes });
         }
-        Ok(Array2::from_shape_vec((images.dim().0, classes), rows).expect("one row of classes an image"))
+        match probabilities.indexed_iter().find(|(_, probability)| !probability.is_finite()) {
+            Some(((image, _), _)) => Err(Error::NotFinite { image }),
+            None => Ok(probabilities),
+        }
+    }
+
+    /// The probabilities, shape (images, classes), of pixels from 0 to 1.
+    pub(super) fn read(&self, pixels: ArrayView3<'_, f32>) -> Array2<f32> {
+        let (images, classes) = (pixels.len_of(Axis(0)), self.architecture.classes());
+        let rows = match &self.engine {
+            Engine::Burn(network, device) => read_back(softmax(network.scores(pixel_tensor(pixels, device)), 1)),
+            Engine::Chain(chain) => {
+                let pixels = pixels.as_standard_layout();
+                let mut scores = chain.read(pixels.as_slice().expect("standard layout"));
+                scores.chunks_exact_mut(classes).for_each(cpu::softmax);
+                scores
+            }
+        };
+        Array2::from_shape_vec((images, classes), rows).expect("one row of classes an image")
     }
 }
 
@@ -101,10 +113,10 @@ pub(super) fn check_size(architecture: &impl Architecture, images: ArrayView3<'_
     if [rows, columns] == expected { Ok(()) } else { Err(Error::ImageSize { rows, columns, expected }) }
 }
 
-/// Pixels in 0..1, image by image and row by row, as the tensor networks read.
-pub(super) fn pixel_tensor(pixels: Vec<f32>, [rows, columns]: [usize; 2], device: &Device) -> Tensor<4> {
-    let count = pixels.len() / (rows * columns);
-    Tensor::from_data(TensorData::new(pixels, [count, 1, rows, columns]), device)
+/// Pixels in 0..1 as the tensor networks read.
+pub(super) fn pixel_tensor(pixels: ArrayView3<'_, f32>, device: &Device) -> Tensor<4> {
+    let (images, rows, columns) = pixels.dim();
+    Tensor::from_data(TensorData::new(pixels.iter().copied().collect(), [images, 1, rows, columns]), device)
 }
 
 /// The share of images whose most probable class is their label.

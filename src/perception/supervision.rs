@@ -1,3 +1,5 @@
+use std::hash::Hasher;
+
 use ndarray::{Array2, ArrayView3, Axis};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -16,20 +18,18 @@ pub trait Supervision: Sync {
     fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep>;
 
     /// The probabilities the network should have given to the images of a step, shape (images,
-    /// classes), when it gave these. A row of zeros teaches nothing.
-    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32>;
-
-    /// What [`Self::targets`] gives where it does not depend on what the network gave, which a GPU need
-    /// then not hand back before the step can go on. By default none: it may depend on it.
-    fn fixed_targets(&self, _step: &TrainingStep, _classes: usize) -> Option<Array2<f32>> {
-        None
-    }
+    /// classes). A row of zeros teaches nothing.
+    fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32>;
 
     /// The images by which the best epoch is chosen.
     fn validation_images(&self) -> ArrayView3<'_, u8>;
 
     /// How well the network does on these, from 0 to 1, given its probabilities.
     fn validation_accuracy(&self, given: &Array2<f32>) -> f64;
+
+    /// Tells `hasher` what there is to learn besides the images, and to choose by: a training is resumed
+    /// only with the same. By default nothing.
+    fn identify(&self, _hasher: &mut dyn Hasher) {}
 
     /// Checks that a network of so many classes can learn from it in steps of `batch` images; asked
     /// once, before anything else.
@@ -48,6 +48,48 @@ pub struct TrainingStep {
     pub cases: Vec<usize>,
 }
 
+/// What a network made of the images of a step, for a [`Supervision`] to judge.
+pub struct Attempt<'a> {
+    step: &'a TrainingStep,
+    pixels: ArrayView3<'a, f32>,
+    classes: usize,
+    given: &'a dyn Fn() -> Array2<f32>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Of a network with so many classes. `given` hands over the probabilities that it gave, shape
+    /// (images, classes).
+    pub fn new(
+        step: &'a TrainingStep,
+        pixels: ArrayView3<'a, f32>,
+        classes: usize,
+        given: &'a dyn Fn() -> Array2<f32>,
+    ) -> Self {
+        Self { step, pixels, classes, given }
+    }
+
+    /// The images, and the cases that they make up.
+    pub fn step(&self) -> &'a TrainingStep {
+        self.step
+    }
+
+    /// The images as the network saw them, distorted, 0 black to 1 white.
+    pub fn pixels(&self) -> ArrayView3<'a, f32> {
+        self.pixels
+    }
+
+    /// The network's number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The probabilities that the network gave, shape (images, classes). Who can do without does not
+    /// ask: a GPU that has to hand them back cannot go on until then.
+    pub fn given(&self) -> Array2<f32> {
+        (self.given)()
+    }
+}
+
 pub(super) fn check_images(architecture: &impl Architecture, supervision: &dyn Supervision) -> Result<(), Error> {
     check_size(architecture, supervision.images())?;
     check_size(architecture, supervision.validation_images())
@@ -62,16 +104,6 @@ pub struct Labels<'a> {
     pub validation: &'a Digits,
 }
 
-impl Labels<'_> {
-    fn one_hot(&self, step: &TrainingStep, classes: usize) -> Array2<f32> {
-        let mut targets = Array2::zeros((step.images.len(), classes));
-        for (row, &image) in step.images.iter().enumerate() {
-            targets[(row, usize::from(self.train.labels[image]))] = 1.0;
-        }
-        targets
-    }
-}
-
 impl Supervision for Labels<'_> {
     fn images(&self) -> ArrayView3<'_, u8> {
         self.train.images.view()
@@ -83,12 +115,13 @@ impl Supervision for Labels<'_> {
         order.chunks_exact(batch).map(|images| TrainingStep { images: images.to_vec(), cases: Vec::new() }).collect()
     }
 
-    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
-        self.one_hot(step, given.ncols())
-    }
-
-    fn fixed_targets(&self, step: &TrainingStep, classes: usize) -> Option<Array2<f32>> {
-        Some(self.one_hot(step, classes))
+    fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
+        let images = &attempt.step().images;
+        let mut targets = Array2::zeros((images.len(), attempt.classes()));
+        for (row, &image) in images.iter().enumerate() {
+            targets[(row, usize::from(self.train.labels[image]))] = 1.0;
+        }
+        targets
     }
 
     fn validation_images(&self) -> ArrayView3<'_, u8> {
@@ -97,6 +130,13 @@ impl Supervision for Labels<'_> {
 
     fn validation_accuracy(&self, given: &Array2<f32>) -> f64 {
         accuracy(given, self.validation.labels.view())
+    }
+
+    fn identify(&self, hasher: &mut dyn Hasher) {
+        [self.train, self.validation]
+            .iter()
+            .flat_map(|digits| &digits.labels)
+            .for_each(|&label| hasher.write_u8(label));
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
@@ -116,5 +156,22 @@ impl Supervision for Labels<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array3, array};
+
+    use super::*;
+
+    #[test]
+    fn labels_are_the_targets_whatever_was_given() {
+        let digits = Digits { images: Array3::zeros((3, 28, 28)), labels: Array1::from(vec![2, 0, 1]) };
+        let labels = Labels { train: &digits, validation: &digits };
+        let step = TrainingStep { images: vec![1, 0], cases: Vec::new() };
+        let pixels = Array3::zeros((2, 28, 28));
+        let attempt = Attempt::new(&step, pixels.view(), 3, &|| unreachable!("a GPU would have to wait"));
+        assert_eq!(labels.targets(&attempt), array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
     }
 }

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ndarray::{ArrayView3, Axis};
+use ndarray::{Array3, ArrayView3, Axis};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -154,8 +154,8 @@ struct State {
     network: String,
     architecture: serde_json::Value,
     engine: String,
-    /// What tells the images apart from others.
-    images: Fingerprint,
+    /// What tells apart what there was to learn.
+    supervision: Fingerprint,
     config: TrainingConfig,
     optimizer_steps: usize,
     epochs: Vec<Epoch>,
@@ -206,8 +206,8 @@ impl Training {
     }
 
     /// Keeps the whole state in `path` after every epoch. With `resume`, goes on from the state
-    /// found there; the result is then the same as that of a run never interrupted, if what the images
-    /// show is told as before. Without, a state found there is an error, as it would be lost.
+    /// found there; the result is then the same as that of a run never interrupted. Without, a state
+    /// found there is an error, as it would be lost.
     pub fn with_state_file(mut self, path: impl Into<PathBuf>, resume: bool) -> Self {
         self.state_file = Some(path.into());
         self.resume = resume;
@@ -221,9 +221,10 @@ impl Training {
     /// # Errors
     /// [`Error::ImageSize`] for images of another size, what [`Supervision::check`] finds,
     /// [`Error::Io`] and [`Error::Checkpoint`] for a state file that cannot be written or read, was
-    /// made with other settings or images, or would be lost, [`Error::StoppedEarly`] if `observe` stops
-    /// the run before an epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`] if the loss or
-    /// the scores are no finite numbers before then, [`Error::NoSteps`] for an epoch without steps.
+    /// made with other settings or another supervision, or would be lost, [`Error::StoppedEarly`] if
+    /// `observe` stops the run before an epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`]
+    /// if the loss or the scores are no finite numbers before then, [`Error::NoSteps`] for an epoch
+    /// without steps.
     pub fn run<A: Architecture>(
         &self,
         architecture: &A,
@@ -237,8 +238,8 @@ impl Training {
         supervision.check(architecture.classes(), config.batch)?;
         let plain = &device.device;
         plain.seed(config.seed);
-        let images = self.state_file.as_ref().map(|_| fingerprint(supervision));
-        let mut run = match self.saved(architecture, device, images)? {
+        let identity = self.state_file.as_ref().map(|_| fingerprint(supervision));
+        let mut run = match self.saved(architecture, device, identity)? {
             Some((weights, state)) => {
                 Run::resume(&weights, state, architecture, device).map_err(|fault| self.state_error(fault))?
             }
@@ -259,7 +260,7 @@ impl Training {
                 let rate = config.rate(epoch * steps + step, config.epochs * steps);
                 let pixels = self.pixels(&chosen.images, supervision.images(), epoch);
                 let seed = generator(config.seed, epoch as u64, u64::MAX - 1 - step as u64).next_u64();
-                let loss = run.learner.step(rate, pixels, seed, Lesson { supervision, step: chosen });
+                let loss = run.learner.step(rate, seed, Lesson { supervision, step: chosen, pixels: pixels.view() });
                 if !loss.is_finite() {
                     diverged = true;
                     if run.best.is_some() {
@@ -294,8 +295,8 @@ impl Training {
                 seconds: start.elapsed().as_secs_f64(),
             };
             run.finish(epoch, average);
-            if let (Some(path), Some(images)) = (&self.state_file, images) {
-                run.save(path, architecture, device, images, config)?;
+            if let (Some(path), Some(identity)) = (&self.state_file, identity) {
+                run.save(path, architecture, device, identity, config)?;
             }
             if observe(TrainingEvent::Epoch(&epoch)).is_break() {
                 break;
@@ -321,15 +322,20 @@ impl Training {
 
     /// The pixels of a step, each image distorted by a generator of its own, so that the result
     /// does not depend on the number of threads.
-    fn pixels(&self, step: &[usize], images: ArrayView3<'_, u8>, epoch: usize) -> Vec<f32> {
+    fn pixels(&self, step: &[usize], images: ArrayView3<'_, u8>, epoch: usize) -> Array3<f32> {
         let (_, rows, columns) = images.dim();
         let distortion = if epoch < self.config.plain_epochs { Augmentation::NONE } else { self.config.augmentation };
-        let mut pixels = vec![0.0; step.len() * rows * columns];
-        pixels.par_chunks_mut(rows * columns).zip(step).for_each(|(out, &i)| {
+        let mut pixels = Array3::zeros((step.len(), rows, columns));
+        pixels.axis_iter_mut(Axis(0)).into_par_iter().zip(step).for_each(|(out, &i)| {
             let image = images.index_axis(Axis(0), i);
             let image = image.as_standard_layout();
             let mut rng = generator(self.config.seed, epoch as u64, i as u64);
-            distortion.apply(image.as_slice().expect("standard layout"), columns, out, &mut rng);
+            distortion.apply(
+                image.as_slice().expect("standard layout"),
+                columns,
+                out.into_slice().expect("standard layout"),
+                &mut rng,
+            );
         });
         pixels
     }
@@ -338,7 +344,7 @@ impl Training {
         &self,
         architecture: &A,
         device: &OpenDevice,
-        images: Option<Fingerprint>,
+        supervision: Option<Fingerprint>,
     ) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = &self.state_file else { return Ok(None) };
         if !self.resume {
@@ -361,8 +367,8 @@ impl Training {
         if state.config != self.config {
             return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
         }
-        if Some(state.images) != images {
-            return Err(self.state_error(CheckpointFault::OtherImages));
+        if Some(state.supervision) != supervision {
+            return Err(self.state_error(CheckpointFault::OtherSupervision));
         }
         Ok(Some((weights, state)))
     }
@@ -393,7 +399,7 @@ fn fresh<A: Architecture>(architecture: &A, weight_decay: f32, device: &OpenDevi
     }
 }
 
-/// Of the images to train on and to choose by.
+/// Of the images to train on and to choose by, and of what is said of them.
 fn fingerprint(supervision: &dyn Supervision) -> Fingerprint {
     let mut hasher = SipHasher13::new();
     for images in [supervision.images(), supervision.validation_images()] {
@@ -403,6 +409,7 @@ fn fingerprint(supervision: &dyn Supervision) -> Fingerprint {
             None => images.iter().for_each(|&pixel| hasher.write_u8(pixel)),
         }
     }
+    supervision.identify(&mut hasher);
     Fingerprint::of(hasher)
 }
 
@@ -431,7 +438,7 @@ impl Run {
         path: &Path,
         architecture: &A,
         device: &OpenDevice,
-        images: Fingerprint,
+        supervision: Fingerprint,
         config: &TrainingConfig,
     ) -> Result<(), Error> {
         let (network, moments, optimizer_steps) = self.learner.state();
@@ -445,7 +452,7 @@ impl Run {
             network: A::NAME.to_owned(),
             architecture: settings(architecture),
             engine: engine(architecture, device).to_owned(),
-            images,
+            supervision,
             config: config.clone(),
             optimizer_steps,
             epochs: self.epochs.clone(),

@@ -1,7 +1,9 @@
+use std::hash::Hasher;
+
 use ndarray::{Array2, ArrayView1, ArrayView3};
 use rand_chacha::ChaCha8Rng;
 
-use crate::perception::{Conclusions, Error, Supervision, TrainingStep};
+use crate::perception::{Attempt, Conclusions, Error, Supervision, TrainingStep};
 
 /// The exact likelihood of sums, as others maximise it: the baseline for training from
 /// conclusions.
@@ -32,7 +34,8 @@ impl Supervision for SumLikelihood<'_> {
         self.conclusions.steps(batch, random)
     }
 
-    fn targets(&self, step: &TrainingStep, given: &Array2<f32>) -> Array2<f32> {
+    fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
+        let (step, given) = (attempt.step(), attempt.given());
         let mut targets = given.clone();
         let images = step.images.len() / step.cases.len().max(1);
         for (i, &case) in step.cases.iter().enumerate() {
@@ -51,6 +54,12 @@ impl Supervision for SumLikelihood<'_> {
 
     fn validation_accuracy(&self, given: &Array2<f32>) -> f64 {
         self.conclusions.validation_accuracy(given)
+    }
+
+    fn identify(&self, hasher: &mut dyn Hasher) {
+        self.conclusions.identify(hasher);
+        let digits = self.results.iter().flatten();
+        digits.for_each(|digit| hasher.write_u64(digit.map_or(u64::MAX, |digit| digit as u64)));
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
