@@ -15,6 +15,7 @@ pub mod possibility;
 mod program;
 pub mod relation;
 pub mod rules;
+mod shortened;
 pub mod tasks;
 mod unique;
 #[doc(hidden)]

@@ -657,13 +657,15 @@ fn networks_teach_networks() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("taught.safetensors").to_str().unwrap().to_owned();
     let taught = ["train", "--device", "cpu", "--epochs", "1", "--limit", "256", "--out", &out, "--teachers"];
-    let with = |teachers: &[&str]| [&taught[..], teachers].concat();
-    let said = succeeds(&with(&["models/mnist.safetensors", "models/mnist_from_sums.safetensors"]), "");
+    let said =
+        succeeds(&[&taught[..], &["models/mnist.safetensors", "models/mnist_from_sums.safetensors"]].concat(), "");
     assert!(said.contains("taught.safetensors: epoch 1, validation accuracy"), "{said}");
-    let message = fails(1, &with(&["models/mnist.safetensors", "README.md"]), "");
+    let message = fails(1, &[&taught[..], &["models/mnist.safetensors", "README.md"]].concat(), "");
     assert!(message.contains("README.md: expected a safetensors file"), "{message}");
-    let message = fails(2, &with(&[&out]), "");
+    let message = fails(2, &[&taught[..], &[&out]].concat(), "");
     assert!(message.contains("taught.safetensors: is read as well"), "{message}");
+    let message = fails(2, &["train", "--out", "-"], "");
+    assert!(message.contains("--out with standard output (-): expected a file"), "{message}");
 }
 
 #[cfg(feature = "perception")]
@@ -769,6 +771,16 @@ fn perceive_names_the_image_that_gives_no_numbers() {
     let paths = [&model, &images].map(|path| path.to_str().unwrap());
     let message = fails(1, &["perceive", "--device", "cpu", "--model", paths[0], paths[1]], "");
     assert!(message.contains("image 4160: the network's scores are not finite"), "{message}");
+    // A picture, by its file.
+    let pictures = ["black.png", "white.png"].map(|name| folder.path().join(name));
+    for (picture, grey) in pictures.iter().zip([0, 255]) {
+        let mut encoder = png::Encoder::new(std::fs::File::create(picture).unwrap(), 28, 28);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&[grey; 784]).unwrap();
+    }
+    let inside = folder.path().to_str().unwrap();
+    let message = fails(1, &["perceive", "--device", "cpu", "--model", paths[0], inside], "");
+    assert!(message.contains("white.png: the network's scores are not finite"), "{message}");
 }
 
 #[cfg(feature = "perception")]

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Error, check_once, check_outputs, one_of, tell};
 use crate::datasets::idx;
-use crate::perception::{Architecture, Checkpoint, DeviceChoice, DigitNet};
+use crate::perception::{self, Architecture, Checkpoint, DeviceChoice, DigitNet};
 use crate::possibility::{Attribute, Domain};
 use crate::whole_file;
 
@@ -63,7 +63,11 @@ impl Perceive {
         }
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left").expect("a valid template");
         let bar = ProgressBar::new(names.len() as u64).with_style(style);
-        let probabilities = reader.probabilities_observed(images.view(), |count| bar.inc(count as u64))?;
+        let probabilities = reader.probabilities_observed(images.view(), |count| bar.inc(count as u64));
+        let probabilities = probabilities.map_err(|error| match error {
+            perception::Error::NotFinite { image } => overflow(&names[image]).unwrap_or(error.into()),
+            error => error.into(),
+        })?;
         bar.finish_and_clear();
         if outputs.is_empty() {
             return self.write_lines(&probabilities, &names);
@@ -121,6 +125,11 @@ impl Perceive {
         }
         Ok(out.flush()?)
     }
+}
+
+/// That the network gives no numbers for a picture, told by its file; none for an image of many in one.
+fn overflow(name: &Json) -> Option<Error> {
+    Some(Error::Picture { path: name.as_str()?.into(), fault: PictureFault::Overflow })
 }
 
 /// What is written of an image that stands for no input.
@@ -184,6 +193,9 @@ pub enum PictureFault {
         /// Rows and columns expected.
         expected: [usize; 2],
     },
+    /// The network gives no numbers for it.
+    #[error("the network's scores are not finite: expected other weights")]
+    Overflow,
     /// What is behind it is not known.
     #[error("pixel {pixel} is transparent: expected a picture without transparency")]
     Transparent {

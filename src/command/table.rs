@@ -13,6 +13,7 @@ use super::{Error, LineError, one_of, tell, together};
 use crate::inference::{Cases, CasesBuilder, Engine, Input, Target};
 use crate::possibility::{Attribute, Transform, Value, degree_of, height};
 use crate::rules::{Source, list_names};
+use crate::shortened::shortened;
 
 /// How records are to be understood.
 #[derive(Debug, Default, Args)]
@@ -64,7 +65,7 @@ impl Form {
     fn parse(&self, attribute: &Attribute, field: &Json, set: bool) -> Result<Input, LineError> {
         let unclear = || LineError::Unclear {
             attribute: attribute.name().to_owned(),
-            given: shortened(field),
+            given: shortened(&field.to_string(), 60, 0),
             domain: attribute.domain().to_string(),
             number: attribute.terms().is_some(),
             meant: field.as_str().and_then(|text| meant(attribute, text.trim())),
@@ -237,11 +238,6 @@ pub fn shown<'a>(attribute: &'a Attribute, text: &str) -> Option<&'a Value> {
 
 fn numbers(array: &Json) -> Option<Vec<f64>> {
     array.as_array()?.iter().map(Json::as_f64).collect()
-}
-
-fn shortened(field: &Json) -> String {
-    let text = field.to_string();
-    if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
 }
 
 /// Records gathered column by column.

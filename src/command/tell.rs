@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io::Write;
 
+use crate::shortened::shortened;
+
 /// Says something on standard error, as [`say`] does, written like `format!`.
 macro_rules! tell {
     ($($text:tt)*) => { $crate::command::say(&format!($($text)*)) };
@@ -9,9 +11,9 @@ pub(crate) use tell;
 
 /// The most letters of an error's message, and how many of them are its end, which says what was
 /// expected.
-const MESSAGE: [usize; 2] = [2_000, 500];
+const MESSAGE: (usize, usize) = (2_000, 500);
 /// The most letters of a word in it, such as a name or a path, and how many of them are its end.
-const WORD: [usize; 2] = [300, 150];
+const WORD: (usize, usize) = (300, 150);
 
 /// Says something on standard error, its line ends as they are and other control characters escaped.
 /// If nobody can be told, the work goes on.
@@ -27,8 +29,8 @@ pub fn tell_error(error: &dyn fmt::Display) {
 
 fn presentable(message: &str) -> String {
     let escaped = plain(message);
-    let words: String = escaped.split_inclusive([' ', '\n']).map(|word| shortened(word, WORD)).collect();
-    shortened(&words, MESSAGE).replace('\n', "\n  ")
+    let words: String = escaped.split_inclusive([' ', '\n']).map(|word| shortened(word, WORD.0, WORD.1)).collect();
+    shortened(&words, MESSAGE.0, MESSAGE.1).replace('\n', "\n  ")
 }
 
 /// With escapes for what would move the cursor or turn the direction of writing.
@@ -44,14 +46,6 @@ fn plain(text: &str) -> String {
     shown
 }
 
-fn shortened(text: &str, [most, end]: [usize; 2]) -> String {
-    let letters = text.chars().count();
-    if letters <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - end).chain(['…']).chain(text.chars().skip(letters - end)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::presentable;
@@ -61,12 +55,12 @@ mod tests {
         assert_eq!(presentable("x: expected 1\n│ naïve\terror"), "x: expected 1\n  │ naïve\\terror");
         assert_eq!(presentable("a\u{1b}[2J\r\u{7}\u{202e}b"), "a\\u{1b}[2J\\r\\u{7}\\u{202e}b");
         let long = presentable(&format!("'{}': expected one of a, b", "ü".repeat(5_000_000)));
-        let expected = format!("'{}…{}': expected one of a, b", "ü".repeat(149), "ü".repeat(147));
+        let expected = format!("'{}…{}': expected one of a, b", "ü".repeat(148), "ü".repeat(147));
         assert_eq!(long, expected);
         let list = presentable(&("expected one of ".to_owned() + &"a, ".repeat(1_000) + "z"));
-        assert!(list.starts_with("expected one of a, a") && list.ends_with("a, z") && list.chars().count() == 2_001);
+        assert!(list.starts_with("expected one of a, a") && list.ends_with("a, z") && list.chars().count() == 2_000);
         // What is escaped is counted as it is shown.
         let moving = vec!["\u{1b}".repeat(190); 30].join(" ");
-        assert_eq!(presentable(&moving).chars().count(), 2_001);
+        assert_eq!(presentable(&moving).chars().count(), 2_000);
     }
 }

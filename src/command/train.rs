@@ -1,5 +1,5 @@
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -51,6 +51,9 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<(), Error> {
+        if self.out == Path::new("-") {
+            return Err(Error::NoFile("--out"));
+        }
         let state = PathBuf::from(format!("{}.training", self.out.display()));
         let data = Mnist::files(&self.data);
         let inputs: Vec<_> = data.iter().chain(&self.teachers).map(|path| Some(path.as_path())).collect();

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::text::{Degree, alternatives};
 use super::{Explainer, Explanation, Reading};
 use crate::rules::Source;
+use crate::shortened::shortened;
 
 pub(super) const WIDTH: usize = 152;
 pub(super) const HEIGHT: usize = 60;
@@ -188,10 +189,10 @@ impl<'x, 'e> Drawing<'x, 'e> {
                 @if let Some(picture) = picture {
                     image href=(picture) x="6" y="8" width=(HEIGHT - 16) height=(HEIGHT - 16) {}
                 }
-                text.name x=(left) y="19" { (shortened(&value, letters)) }
-                text x=(left) y="36" { (shortened(&others, letters)) }
+                text.name x=(left) y="19" { (shortened(&value, letters, 0)) }
+                text x=(left) y="36" { (shortened(&others, letters, 0)) }
                 @if let Some(decisive) = decisive.filter(|decisive| !decisive.is_empty()) {
-                    text.decisive x=(left) y="52" { (shortened(&format!("decisive: {decisive}"), letters)) }
+                    text.decisive x=(left) y="52" { (shortened(&format!("decisive: {decisive}"), letters, 0)) }
                 }
             }
         }
@@ -217,11 +218,4 @@ fn ranks(
         ranks.entry(from).and_modify(|rank| *rank = above.max(*rank));
     }
     ranks
-}
-
-pub(super) fn shortened(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        return text.to_owned();
-    }
-    text.chars().take(letters - 1).chain(['…']).collect()
 }

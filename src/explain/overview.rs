@@ -100,8 +100,9 @@ mod page {
     use maud::{DOCTYPE, Markup, PreEscaped, html};
 
     use super::Overview;
-    use crate::explain::graph::{FALL, GAP, HEIGHT, LETTERS, WIDTH, arrow_tips, more, shortened};
+    use crate::explain::graph::{FALL, GAP, HEIGHT, LETTERS, WIDTH, arrow_tips, more};
     use crate::explain::page::STYLE;
+    use crate::shortened::shortened;
 
     /// The most rules of a set that are listed.
     const RULES: usize = 60;
@@ -188,8 +189,8 @@ mod page {
                 g transform=(format!("translate({x} {y})")) data-attribute=(name) {
                     title { (name) " ∈ " (domain) }
                     rect width=(WIDTH) height=(HEIGHT) rx="6" {}
-                    text.name x="8" y="19" { (shortened(&name, LETTERS)) }
-                    text x="8" y="36" { (shortened(&domain, LETTERS)) }
+                    text.name x="8" y="19" { (shortened(&name, LETTERS, 0)) }
+                    text x="8" y="36" { (shortened(&domain, LETTERS, 0)) }
                     text x="8" y="52" { (rules) }
                 }
             }

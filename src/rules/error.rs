@@ -2,8 +2,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Place;
-use super::expression::{cut, quoted};
+use super::expression::quoted;
 use crate::possibility;
+use crate::shortened::shortened;
 
 /// What is wrong with a rule base, and where in its file.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ pub enum ErrorKind {
         unknown: Vec<String>,
     },
     /// An expression that cannot be parsed or evaluated.
-    #[error("'{}': {}", quoted(text), cut(reason, 1000))]
+    #[error("'{}': {}", quoted(text), shortened(reason, 1000, 0))]
     Expression {
         /// The expression.
         text: String,
@@ -163,7 +164,7 @@ pub enum ErrorKind {
     /// Rules that conclude on what they start from.
     #[error(
         "the rules form a cycle: {}, closed by rule '{}': expected attributes that do not depend on themselves",
-        cut(path, 1000),
+        shortened(path, 1000, 0),
         quoted(rule)
     )]
     Cycle {
@@ -211,7 +212,7 @@ impl Form {
 fn count(names: &[String]) -> String {
     match names.len() {
         0 => "no attribute".to_owned(),
-        n => format!("{n} names ({})", cut(&list_names(names.iter().map(String::as_str)), 1000)),
+        n => format!("{n} names ({})", shortened(&list_names(names.iter().map(String::as_str)), 1000, 0)),
     }
 }
 

@@ -6,18 +6,11 @@ use cel::{Context, ParseErrors, Program};
 use super::cost::{has_loop, steps, weight};
 use super::{Error, ErrorKind, Limit, Limits};
 use crate::possibility::Value;
+use crate::shortened::shortened;
 
 /// A text as errors quote it.
 pub(super) fn quoted(text: &str) -> String {
-    cut(text, 80)
-}
-
-/// The first characters of a text that may be long, at most `most`.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
-    }
+    shortened(text, 80, 0)
 }
 
 /// The values of parameters and index variables at one point of a rule file.
