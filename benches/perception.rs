@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::{Array1, Array3};
+use ndarray::{Array1, Array2, Array3};
 use pinesy::datasets::Digits;
 use pinesy::inference::Engine;
 use pinesy::perception::{
@@ -95,8 +95,8 @@ fn targets_from_sums(c: &mut Criterion) {
         let observed = ObservedImages::new(digits.images.view(), sums.placed().clone(), cases).unwrap();
         let conclusions = Conclusions::new(&engine, observed).unwrap();
         let step = conclusions.steps(128, &mut ChaCha8Rng::seed_from_u64(0)).remove(0);
-        let pixels = ndarray::Array3::zeros((step.images.len(), 28, 28));
-        let given = || ndarray::Array2::from_elem((step.images.len(), 10), 0.1);
+        let pixels = Array3::zeros((step.images.len(), 28, 28));
+        let given = || Array2::from_elem((step.images.len(), 10), 0.1);
         let attempt = Attempt::new(&step, pixels.view(), 10, &given);
         group.throughput(Throughput::Elements(step.images.len() as u64));
         group.bench_function(BenchmarkId::new("sums of digits", k), |b| {

@@ -655,14 +655,20 @@ fn numbers_of_a_training_are_checked_on_the_command_line() {
 #[test]
 fn networks_teach_networks() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("taught.safetensors").to_str().unwrap().to_owned();
-    let taught = ["train", "--device", "cpu", "--epochs", "1", "--limit", "256", "--out", &out, "--teachers"];
-    let said =
-        succeeds(&[&taught[..], &["models/mnist.safetensors", "models/mnist_from_sums.safetensors"]].concat(), "");
+    let [out, untaught] = ["taught", "untaught"].map(|name| {
+        let path = folder.path().join(format!("{name}.safetensors"));
+        path.to_str().unwrap().to_owned()
+    });
+    let train = ["train", "--device", "cpu", "--epochs", "1", "--limit", "256", "--out"];
+    succeeds(&[&train[..], &[&untaught]].concat(), "");
+    let train = [&train[..], &[&out, "--teachers"]].concat();
+    let teachers = ["models/mnist.safetensors", "models/mnist_from_sums.safetensors"];
+    let said = succeeds(&[&train[..], &teachers].concat(), "");
     assert!(said.contains("taught.safetensors: epoch 1, validation accuracy"), "{said}");
-    let message = fails(1, &[&taught[..], &["models/mnist.safetensors", "README.md"]].concat(), "");
+    assert_ne!(std::fs::read(&out).unwrap(), std::fs::read(&untaught).unwrap());
+    let message = fails(1, &[&train[..], &["models/mnist.safetensors", "README.md"]].concat(), "");
     assert!(message.contains("README.md: expected a safetensors file"), "{message}");
-    let message = fails(2, &[&taught[..], &[&out]].concat(), "");
+    let message = fails(2, &[&train[..], &[&out]].concat(), "");
     assert!(message.contains("taught.safetensors: is read as well"), "{message}");
     let message = fails(2, &["train", "--out", "-"], "");
     assert!(message.contains("--out with standard output (-): expected a file"), "{message}");

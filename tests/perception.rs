@@ -1,21 +1,24 @@
 //! The network, its training and its checkpoints.
 #![cfg(feature = "perception")]
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndarray::{Array2, Array3, ArrayView3, s};
+use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use pinesy::datasets::{Digits, Mnist};
 use pinesy::inference::Engine;
 use pinesy::perception::burn::nn::{Linear, LinearConfig};
 use pinesy::perception::burn::prelude::*;
 use pinesy::perception::{
     Architecture, Attempt, Augmentation, Checkpoint, CheckpointFault, Conclusions, DeviceChoice, DigitNet,
-    DigitNetwork, Distillation, Error, Labels, Network, ObservedImages, OpenDevice, Reader, Supervision, Training,
-    TrainingConfig, TrainingEvent, TrainingReport, TrainingStep, TrainingStop, accuracy,
+    DigitNetwork, Distillation, Error, Labels, Network, ObservedImages, Supervision, Training, TrainingConfig,
+    TrainingEvent, TrainingReport, TrainingStep, TrainingStop, accuracy,
 };
-use pinesy::tasks::addition::{self, Sums};
+use pinesy::tasks::addition::{self, SumLikelihood, Sums};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
@@ -209,41 +212,31 @@ fn chains_are_read_and_trained_as_burn_does() {
     assert!(furthest(&folded, &trained_by_burn) < 0.02, "{}", furthest(&folded, &trained_by_burn));
 }
 
-fn shipped(device: &OpenDevice) -> Reader<DigitNet> {
-    Checkpoint::read("models/mnist.safetensors").unwrap().reader(&DigitNet::default(), device).unwrap()
+/// The networks that come along.
+fn shipped() -> [Checkpoint; 2] {
+    ["models/mnist.safetensors", "models/mnist_from_sums.safetensors"].map(|path| Checkpoint::read(path).unwrap())
 }
 
-fn random_network(seed: u64, device: &OpenDevice) -> Reader<DigitNet> {
-    let (train, validation) = small();
-    let labels = Labels { train: &train, validation: &validation };
-    let training = Training::new(TrainingConfig { seed, ..config(1) }).unwrap();
-    training.run(&DigitNet::default(), &labels, device, go_on).unwrap().0.own_reader(device).unwrap()
-}
-
-/// Images as they are, for the targets of a step of all of them.
-fn undistorted(digits: &Digits) -> (TrainingStep, Array3<f32>) {
-    let step = TrainingStep { images: (0..digits.len()).collect(), cases: Vec::new() };
-    (step, digits.images.mapv(|pixel| f32::from(pixel) / 255.0))
+fn never() -> Array2<f32> {
+    unreachable!("teachers need not know what the network gave")
 }
 
 #[test]
-fn teachers_say_on_average_what_each_of_them_says() {
-    let _alone = alone();
+fn teachers_say_on_average_what_each_says_of_the_pixels_shown() {
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let labels = Labels { train: &train, validation: &validation };
-    let teachers = vec![shipped(&device), random_network(0, &device), random_network(1, &device)];
-    let said = teachers.iter().map(|teacher| teacher.probabilities(train.views()).unwrap());
-    let mean = said.reduce(|sum, one| sum + one).unwrap() / 3.0;
-    let taught = Distillation::new(labels, teachers).unwrap();
-    let (step, pixels) = undistorted(&train);
-    let targets = taught.targets(&Attempt::new(&step, pixels.view(), 10, &|| unreachable!("not asked")));
-    assert!((&targets - &mean).iter().all(|difference| difference.abs() < 1e-6));
-    assert!(
-        (&targets - &labels.targets(&Attempt::new(&step, pixels.view(), 10, &|| unreachable!())))
-            .iter()
-            .any(|d| d.abs() > 0.1)
-    );
+    // The network sees something else than the images of the step.
+    let seen = validation.images.mapv(|pixel| pixel / 2);
+    let said = shipped()
+        .map(|teacher| teacher.reader(&DigitNet::default(), &device).unwrap().probabilities(seen.view()).unwrap());
+    let taught = Distillation::<_, DigitNet>::new(labels, &shipped(), &device).unwrap();
+    let step = TrainingStep { images: (0..validation.len()).collect(), cases: Vec::new() };
+    let pixels = seen.mapv(|pixel| f32::from(pixel) / 255.0);
+    let targets = taught.targets(&Attempt::new(&step, pixels.view(), 10, &never));
+    let difference = &targets - (&said[0] + &said[1]) / 2.0;
+    assert!(difference.iter().all(|difference| difference.abs() < 1e-6));
+    assert!((&said[0] - &said[1]).iter().any(|difference| difference.abs() > 0.1));
 }
 
 /// All labels are wrong; what is learned is what the teacher says.
@@ -255,7 +248,7 @@ fn a_network_learns_from_its_teacher_and_not_from_labels() {
     let right = train.labels.clone();
     train.labels.mapv_inplace(|label| (label + 1) % 10);
     let labels = Labels { train: &train, validation: &validation };
-    let taught = Distillation::new(labels, vec![shipped(&device)]).unwrap();
+    let taught = Distillation::<_, DigitNet>::new(labels, &shipped()[..1], &device).unwrap();
     let config = TrainingConfig { augmentation: Augmentation::NONE, ..config(30) };
     let net = Lines { classes: 10 };
     let (student, _) = Training::new(config).unwrap().run(&net, &taught, &device, go_on).unwrap();
@@ -269,21 +262,19 @@ fn teachers_are_checked() {
     let (train, validation) = small();
     let device = DeviceChoice::Cpu.open().unwrap();
     let labels = Labels { train: &train, validation: &validation };
-    let none = Distillation::<_, DigitNet>::new(labels, Vec::new());
-    assert!(matches!(none, Err(Error::Config { setting: "teachers", .. })));
-    let taught = || Distillation::new(labels, vec![shipped(&device)]).unwrap();
-    let other = Training::new(config(1)).unwrap().run(&Lines { classes: 11 }, &taught(), &device, go_on);
-    assert!(matches!(other, Err(Error::Teacher { found: 10, expected: 11 })));
-    let (cut_train, cut_validation) = (train.images.slice(s![.., ..20, ..]), validation.images.slice(s![.., ..20, ..]));
-    let cut = |images: ArrayView3<'_, u8>, digits: &Digits| Digits {
-        images: images.to_owned(),
-        ..digits.slice(0..digits.len())
-    };
-    let (cut_train, cut_validation) = (cut(cut_train, &train), cut(cut_validation, &validation));
-    let small = Labels { train: &cut_train, validation: &cut_validation };
-    let small = Distillation::new(small, vec![shipped(&device)]);
-    assert!(matches!(small, Err(Error::ImageSize { rows: 20, columns: 28, .. })));
-    // A training goes on with the same teachers alone.
+    let of = |teachers: &[Checkpoint]| Distillation::<_, DigitNet>::new(labels, teachers, &device);
+    assert!(matches!(of(&[]), Err(Error::Config { setting: "teachers", .. })));
+    let [one, other] = shipped();
+    let taught = of(std::slice::from_ref(&one)).unwrap();
+    let classes = Training::new(config(1)).unwrap().run(&Lines { classes: 11 }, &taught, &device, go_on);
+    assert!(matches!(classes, Err(Error::TeacherClasses { teacher: 1, found: 10, expected: 11 })));
+    let low = Digits { images: Array3::zeros((64, 20, 28)), labels: validation.labels.clone() };
+    let low = Distillation::<_, DigitNet>::new(Labels { train: &low, validation: &low }, &shipped(), &device);
+    assert_eq!(low.unwrap_err().to_string(), "teacher 1: images of 20×28 pixels: expected 28×28");
+    let (lines, _) = Training::new(config(1)).unwrap().run(&Lines { classes: 10 }, &labels, &device, go_on).unwrap();
+    let strange = of(&[one.clone(), lines]).unwrap_err().to_string();
+    assert!(strange.starts_with("teacher 2: checkpoint") && strange.contains("a network lines"), "{strange}");
+    // A training goes on with the same teachers alone, in the same order.
     let folder = tempfile::tempdir().unwrap();
     let training = |resume| Training::new(config(2)).unwrap().with_state_file(folder.path().join("state"), resume);
     let net = Lines { classes: 10 };
@@ -291,15 +282,84 @@ fn teachers_are_checked() {
         TrainingEvent::Epoch(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    training(false).run(&net, &taught(), &device, stop).unwrap();
-    for other in [vec![random_network(0, &device)], vec![shipped(&device), shipped(&device)]] {
-        let other = training(true).run(&net, &Distillation::new(labels, other).unwrap(), &device, go_on);
-        assert!(matches!(other, Err(Error::Checkpoint { fault: CheckpointFault::OtherSupervision, .. })));
-    }
-    let labelled = training(true).run(&net, &labels, &device, go_on);
-    assert!(matches!(labelled, Err(Error::Checkpoint { fault: CheckpointFault::OtherSupervision, .. })));
-    let (_, report) = training(true).run(&net, &taught(), &device, go_on).unwrap();
+    let both = of(&[one.clone(), other.clone()]).unwrap();
+    training(false).run(&net, &both, &device, stop).unwrap();
+    let refused = |supervision: &dyn Supervision| {
+        let error = training(true).run(&net, supervision, &device, go_on).unwrap_err();
+        assert!(matches!(error, Error::Checkpoint { fault: CheckpointFault::OtherSupervision, .. }), "{error}");
+    };
+    refused(&taught);
+    refused(&of(&[other, one]).unwrap());
+    refused(&labels);
+    let (_, report) = training(true).run(&net, &both, &device, go_on).unwrap();
     assert_eq!(report.stop, TrainingStop::Completed);
+}
+
+/// The images of a step as they were seen, and what was given.
+type Seen = (TrainingStep, Array3<f32>, Array2<f32>);
+
+/// Labels that keep what they were shown.
+struct Witness<'a> {
+    labels: Labels<'a>,
+    seen: RefCell<Vec<Seen>>,
+}
+
+impl Supervision for Witness<'_> {
+    fn images(&self) -> ArrayView3<'_, u8> {
+        self.labels.images()
+    }
+
+    fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep> {
+        self.labels.steps(batch, random)
+    }
+
+    fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
+        self.seen.borrow_mut().push((attempt.step().clone(), attempt.pixels().to_owned(), attempt.given()));
+        self.labels.targets(attempt)
+    }
+
+    fn validation_images(&self) -> ArrayView3<'_, u8> {
+        self.labels.validation_images()
+    }
+
+    fn validation_accuracy(&self, given: &Array2<f32>) -> f64 {
+        self.labels.validation_accuracy(given)
+    }
+
+    fn identify(&self, hasher: &mut dyn Hasher) {
+        self.labels.identify(hasher);
+    }
+
+    fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
+        self.labels.check(classes, batch)
+    }
+}
+
+/// By burn and by the kernels of our own.
+#[test]
+fn a_supervision_is_shown_what_the_network_saw_and_gave() {
+    let _alone = alone();
+    fn check(architecture: &impl Architecture) {
+        let (train, validation) = small();
+        let device = DeviceChoice::Cpu.open().unwrap();
+        for augmentation in [Augmentation::NONE, Augmentation::default()] {
+            let labels = Labels { train: &train, validation: &validation };
+            let witness = Witness { labels, seen: RefCell::default() };
+            let training = Training::new(TrainingConfig { augmentation, ..config(1) }).unwrap();
+            training.run(architecture, &witness, &device, go_on).unwrap();
+            let seen = witness.seen.into_inner();
+            assert_eq!(seen.len(), 6);
+            for (step, pixels, given) in seen {
+                let images = train.images.select(Axis(0), &step.images).mapv(|pixel| f32::from(pixel) / 255.0);
+                let furthest = (&pixels - &images).iter().fold(0.0f32, |most, by| most.max(by.abs()));
+                assert_eq!(furthest < 1e-4, augmentation == Augmentation::NONE, "{furthest}");
+                assert_eq!(given.dim(), (32, 10));
+                assert!(given.outer_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
+            }
+        }
+    }
+    check(&Lines { classes: 10 });
+    check(&DigitNet::default());
 }
 
 /// Images go to a device by batches; each must come back in its place.
@@ -362,25 +422,39 @@ fn a_network_learns_digits_from_sums() {
 }
 
 #[test]
-fn what_was_observed_tells_conclusions_apart() {
+fn what_was_observed_tells_supervisions_apart() {
     let digits = mnist().train.slice(0..40);
-    let identity = |engine: &Engine, draw: u64, hidden: f64| {
+    let observed = |engine: &Engine, draw: u64, hidden: f64| {
         let sums = Sums::draw(digits.len(), 1, draw);
-        let cases = sums.observed_cases(engine.base(), &sums.seen_results(digits.labels.view(), hidden, 0)).unwrap();
-        let images = ObservedImages::new(digits.images.view(), sums.placed().clone(), cases).unwrap();
+        let results = sums.seen_results(digits.labels.view(), hidden, 0);
+        let cases = sums.observed_cases(engine.base(), &results).unwrap();
+        (ObservedImages::new(digits.images.view(), sums.placed().clone(), cases).unwrap(), results)
+    };
+    let identity = |supervision: &dyn Supervision| {
         let mut hasher = DefaultHasher::new();
-        Conclusions::new(engine, images).unwrap().identify(&mut hasher);
+        supervision.identify(&mut hasher);
         hasher.finish()
     };
     let engine = Engine::of(&addition::rules(1).unwrap());
-    let same = identity(&engine, 0, 0.0);
-    assert_eq!(same, identity(&engine, 0, 0.0));
     let mut parameters = engine.parameters();
     parameters.parameters.get_mut("y0").unwrap().s[0] = 0.25;
     let doubtful = engine.with_parameters(&parameters).unwrap();
-    for (engine, draw, hidden) in [(&engine, 1, 0.0), (&engine, 0, 0.5), (&doubtful, 0, 0.0)] {
-        assert_ne!(same, identity(engine, draw, hidden));
-    }
+    let conclusions = |engine, draw, hidden| Conclusions::new(engine, observed(engine, draw, hidden).0).unwrap();
+    let same = conclusions(&engine, 0, 0.0);
+    assert_eq!(identity(&same), identity(&conclusions(&engine, 0, 0.0)));
+    let chosen_otherwise = same.clone().validated_by(&engine, observed(&engine, 1, 0.0).0).unwrap();
+    let results = |hidden| SumLikelihood::new(same.clone(), observed(&engine, 0, hidden).1);
+    let all: BTreeSet<u64> = [
+        identity(&same),
+        identity(&conclusions(&engine, 1, 0.0)),
+        identity(&conclusions(&engine, 0, 0.5)),
+        identity(&conclusions(&doubtful, 0, 0.0)),
+        identity(&chosen_otherwise),
+        identity(&results(0.0)),
+        identity(&results(0.5)),
+    ]
+    .into();
+    assert_eq!(all.len(), 7);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a network learns from grids of images that are known to be valid or not, and nothing else.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::hash::Hasher;
 
 use clap::ValueEnum;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
@@ -200,7 +201,7 @@ pub struct Verdicts<'a> {
     /// The first names of training images, and the epochs that teach them.
     pub names: Vec<Option<usize>>,
     pub naming_epochs: usize,
-    pub epoch: AtomicUsize,
+    pub epoch: Cell<usize>,
 }
 
 impl Supervision for Verdicts<'_> {
@@ -211,7 +212,7 @@ impl Supervision for Verdicts<'_> {
     fn steps(&self, batch: usize, random: &mut ChaCha8Rng) -> Vec<TrainingStep> {
         const NAMING_STEPS: usize = 8;
         let mut named: Vec<usize> = (0..self.names.len()).filter(|&image| self.names[image].is_some()).collect();
-        if self.epoch.fetch_add(1, Ordering::Relaxed) < self.naming_epochs && !named.is_empty() {
+        if self.epoch.replace(self.epoch.get() + 1) < self.naming_epochs && !named.is_empty() {
             let mut order = Vec::new();
             while order.len() < NAMING_STEPS * batch {
                 named.shuffle(random);
@@ -264,6 +265,11 @@ impl Supervision for Verdicts<'_> {
 
     fn validation_accuracy(&self, given: &Array2<f32>) -> f64 {
         self.validation.read_rightly(self.grids, given) as f64 / self.validation.valid.len() as f64
+    }
+
+    fn identify(&self, hasher: &mut dyn Hasher) {
+        let said = (self.options, &self.train.valid, &self.validation.valid, &self.names, self.naming_epochs);
+        hasher.write(serde_json::to_string(&said).expect("plain data").as_bytes());
     }
 
     fn check(&self, classes: usize, _: usize) -> Result<(), perception::Error> {

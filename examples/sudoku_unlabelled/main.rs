@@ -3,11 +3,11 @@
 //!
 //! `cargo run --release --example sudoku_unlabelled -- --splits 3`; `-- --help` lists the options.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use clap::Parser;
@@ -206,15 +206,8 @@ fn learn(
     let shown = names.iter().zip(digits(&split.train)).filter_map(|(name, digit)| Some(((*name)?, digit)));
     let names_right = right_under_best_names(shown);
     let named = names.iter().flatten().count();
-    let lessons = Verdicts {
-        options,
-        grids,
-        train: &train,
-        validation: &validation,
-        names,
-        naming_epochs,
-        epoch: AtomicUsize::new(0),
-    };
+    let lessons =
+        Verdicts { options, grids, train: &train, validation: &validation, names, naming_epochs, epoch: Cell::new(0) };
     let architecture = DigitNet::new(DIGITS);
     let (checkpoint, report) = network::train(&training, epochs, &architecture, &lessons, device, false)?;
     let training_seconds = start.elapsed().as_secs_f64();

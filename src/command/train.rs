@@ -38,7 +38,7 @@ pub struct Train {
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Networks to learn from in place of labels: what they say of the images, on average.
+    /// Networks to learn from in place of the training labels: what they say of the images, on average.
     #[arg(long, value_name = "WEIGHTS", num_args = 1..)]
     teachers: Vec<PathBuf>,
     /// Where to run.
@@ -72,10 +72,10 @@ impl Train {
         tell!("{}", device.description);
         let train = mnist.train.slice(0..self.limit.unwrap_or(usize::MAX).min(mnist.train.len()));
         let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
-        let teachers = teachers.iter().map(|teacher| teacher.own_reader::<DigitNet>(&device));
-        let teachers = teachers.collect::<Result<Vec<_>, _>>()?;
-        let supervision: Box<dyn Supervision> =
-            if teachers.is_empty() { Box::new(labels) } else { Box::new(Distillation::new(labels, teachers)?) };
+        let supervision: Box<dyn Supervision> = match &teachers[..] {
+            [] => Box::new(labels),
+            teachers => Box::new(Distillation::<_, DigitNet>::new(labels, teachers, &device)?),
+        };
         let bar = ProgressBar::new(0).with_style(style());
         let (checkpoint, report) = training.run(&network, &*supervision, &device, |event| {
             match event {

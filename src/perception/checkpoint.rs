@@ -69,16 +69,6 @@ impl Weights {
         Self(self.0.iter().filter_map(strip).collect())
     }
 
-    /// What tells them apart from others, on every machine.
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        let mut hasher = SipHasher13::new();
-        for (name, weight) in &self.0 {
-            hasher.write(format!("{name} {:?}", weight.shape).as_bytes());
-            hasher.write(&to_bytes(&weight.values));
-        }
-        Fingerprint::of(hasher)
-    }
-
     /// A network of these weights, if each tensor fits.
     pub(super) fn network<A: Architecture>(
         &self,
@@ -258,7 +248,9 @@ pub enum CheckpointFault {
     #[error("an unfinished training: expected to resume it, or another file")]
     Unfinished,
     /// The state of a training that had something else to learn than what it is to go on with.
-    #[error("made with other images, or something else said of them: expected the same, to train and to choose by")]
+    #[error(
+        "made with other images, or taught otherwise (labels, rules, teachers and their order): expected the same, to train and to choose by"
+    )]
     OtherSupervision,
 }
 
@@ -330,6 +322,17 @@ impl Checkpoint {
             return Err(self.wrong(CheckpointFault::Architecture { found, expected }));
         }
         Reader::new(architecture, &self.weights, device).map_err(|fault| self.wrong(fault))
+    }
+
+    /// What tells the network with these weights apart from others, on every machine.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = SipHasher13::new();
+        hasher.write(format!("{} {}", self.info.network, self.info.architecture).as_bytes());
+        for (name, weight) in self.weights.iter() {
+            hasher.write(format!("{name} {:?}", weight.shape).as_bytes());
+            hasher.write(&to_bytes(&weight.values));
+        }
+        Fingerprint::of(hasher)
     }
 
     /// The settings it was made with.

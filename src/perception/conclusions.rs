@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView3, Axis, concatenate};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::reader::row_major;
 use super::{Attempt, Error, Supervision, TrainingStep};
 use crate::inference::{self, Backward, Cases, Engine};
 use crate::possibility::{Transform, decide, height};
@@ -64,8 +65,8 @@ impl<'a> ObservedImages<'a> {
 pub struct Conclusions<'a> {
     /// The rules of the cases to train on, run backward.
     backward: Backward,
-    /// Of these rules with their parameters.
-    rules: Fingerprint,
+    /// What tells these rules with their parameters apart.
+    train_rules: Fingerprint,
     train: ObservedImages<'a>,
     /// The rules of the cases to choose by.
     engine: Engine,
@@ -82,7 +83,7 @@ impl<'a> Conclusions<'a> {
         train.cases.check_base(engine.base())?;
         Ok(Self {
             backward: engine.backward(),
-            rules: engine.fingerprint(),
+            train_rules: engine.fingerprint(),
             engine: engine.clone(),
             validation: train.clone(),
             train,
@@ -165,7 +166,7 @@ impl Supervision for Conclusions<'_> {
     }
 
     fn identify(&self, hasher: &mut dyn Hasher) {
-        for (rules, images) in [(self.rules, &self.train), (self.engine.fingerprint(), &self.validation)] {
+        for (rules, images) in [(self.train_rules, &self.train), (self.engine.fingerprint(), &self.validation)] {
             hasher.write(rules.to_string().as_bytes());
             images.placed.iter().for_each(|&position| hasher.write_u64(position as u64));
             images.cases.identify_observed(hasher);
@@ -190,8 +191,7 @@ impl Supervision for Conclusions<'_> {
 /// Rows of images, case by case, as rows of cases.
 fn by_case(images: &Array2<f32>, cases: usize) -> Array2<f32> {
     let width = images.len() / cases.max(1);
-    let all = images.as_standard_layout().into_owned().into_raw_vec_and_offset().0;
-    Array2::from_shape_vec((cases, width), all).expect("as many images a case")
+    Array2::from_shape_vec((cases, width), row_major(images.view())).expect("as many images a case")
 }
 
 /// Columns of inputs, case by case, as rows of images.
@@ -200,8 +200,7 @@ fn by_image(columns: Vec<Array2<f32>>) -> Array2<f32> {
     let all = concatenate(Axis(1), &views).expect("a row a case");
     let classes = columns[0].ncols();
     let rows = all.len() / classes;
-    Array2::from_shape_vec((rows, classes), all.as_standard_layout().into_owned().into_raw_vec_and_offset().0)
-        .expect("as many classes an image")
+    Array2::from_shape_vec((rows, classes), row_major(all)).expect("as many classes an image")
 }
 
 /// The probabilities that a network should have given to an image: what it said, as antipignistic

@@ -3,30 +3,28 @@ use std::hash::Hasher;
 use ndarray::{Array2, ArrayView3};
 use rand_chacha::ChaCha8Rng;
 
-use super::reader::check_size;
-use super::{Architecture, Attempt, Error, Reader, Supervision, TrainingStep};
+use super::{Architecture, Attempt, Checkpoint, Error, OpenDevice, Reader, Supervision, TrainingStep};
+use crate::rules::Fingerprint;
 
 /// A network taught by others: what it should have said of an image is what they say of it on average,
 /// distorted as the network sees it (Hinton, Vinyals & Dean 2015, at temperature 1).
 ///
 /// Several networks read better than one of them, and take as much longer. One that they taught comes
-/// near to them and takes no longer than one. What else says what images show only gives the images, the
-/// steps and the choice of the best epoch.
+/// near to them and takes no longer than one. The teachers are of one architecture; the network may be
+/// of another. Of the supervision that they stand in for, the images, the steps and the choice of the
+/// best epoch remain.
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
 ///
 /// use pinesy::datasets::Mnist;
-/// use pinesy::perception::{
-///     Checkpoint, DeviceChoice, DigitNet, Distillation, Labels, Reader, Training, TrainingConfig,
-/// };
+/// use pinesy::perception::{Checkpoint, DeviceChoice, DigitNet, Distillation, Labels, Training, TrainingConfig};
 ///
 /// let mnist = Mnist::read("datasets/mnist")?;
 /// let device = DeviceChoice::Auto.open()?;
-/// let teachers = ["a.safetensors", "b.safetensors"].map(|path| Checkpoint::read(path)?.own_reader(&device));
-/// let teachers: Vec<Reader<DigitNet>> = teachers.into_iter().collect::<Result<_, _>>()?;
 /// let labels = Labels { train: &mnist.train, validation: &mnist.validation };
-/// let taught = Distillation::new(labels, teachers)?;
+/// let teachers = [Checkpoint::read("a.safetensors")?, Checkpoint::read("b.safetensors")?];
+/// let taught = Distillation::<_, DigitNet>::new(labels, &teachers, &device)?;
 /// let training = Training::new(TrainingConfig::default())?;
 /// let (checkpoint, _) = training.run(&DigitNet::default(), &taught, &device, |_| ControlFlow::Continue(()))?;
 /// checkpoint.write("one.safetensors")?;
@@ -36,26 +34,34 @@ use super::{Architecture, Attempt, Error, Reader, Supervision, TrainingStep};
 pub struct Distillation<S, A: Architecture> {
     supervision: S,
     teachers: Vec<Reader<A>>,
+    identities: Vec<Fingerprint>,
 }
 
 impl<S: Supervision, A: Architecture> Distillation<S, A> {
-    /// Teachers for the images of a supervision.
+    /// Teachers for the images of a supervision. Each reads the validation images once, to show that it
+    /// can.
     ///
     /// # Errors
-    /// [`Error::Config`] without teachers, [`Error::ImageSize`] for one that reads images of another size.
-    pub fn new(supervision: S, teachers: Vec<Reader<A>>) -> Result<Self, Error> {
+    /// [`Error::Config`] without teachers, [`Error::Teacher`] for one that is no such network, reads
+    /// images of another size or gives no numbers.
+    pub fn new(supervision: S, teachers: &[Checkpoint], device: &OpenDevice) -> Result<Self, Error> {
         if teachers.is_empty() {
             return Err(Error::Config { setting: "teachers", expected: "at least one network" });
         }
-        teachers.iter().try_for_each(|teacher| check_size(teacher.architecture(), supervision.images()))?;
-        Ok(Self { supervision, teachers })
+        let open = |(i, teacher): (usize, &Checkpoint)| {
+            let reader = teacher.own_reader(device).and_then(|reader: Reader<A>| {
+                reader.probabilities(supervision.validation_images())?;
+                Ok(reader)
+            });
+            reader.map_err(|source| Error::Teacher { teacher: i + 1, source: Box::new(source) })
+        };
+        let readers = teachers.iter().enumerate().map(open).collect::<Result<_, _>>()?;
+        let identities = teachers.iter().map(Checkpoint::fingerprint).collect();
+        Ok(Self { supervision, teachers: readers, identities })
     }
 }
 
-impl<S: Supervision, A: Architecture> Supervision for Distillation<S, A>
-where
-    Reader<A>: Sync,
-{
+impl<S: Supervision, A: Architecture> Supervision for Distillation<S, A> {
     fn images(&self) -> ArrayView3<'_, u8> {
         self.supervision.images()
     }
@@ -82,14 +88,17 @@ where
 
     fn identify(&self, hasher: &mut dyn Hasher) {
         self.supervision.identify(hasher);
-        self.teachers.iter().for_each(|teacher| hasher.write(teacher.fingerprint().to_string().as_bytes()));
+        self.identities.iter().for_each(|identity| hasher.write(identity.to_string().as_bytes()));
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
         self.supervision.check(classes, batch)?;
-        match self.teachers.iter().map(|teacher| teacher.architecture().classes()).find(|&found| found != classes) {
-            Some(found) => Err(Error::Teacher { found, expected: classes }),
-            None => Ok(()),
+        for (i, teacher) in self.teachers.iter().enumerate() {
+            let found = teacher.architecture().classes();
+            if found != classes {
+                return Err(Error::TeacherClasses { teacher: i + 1, found, expected: classes });
+            }
         }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView3};
 
 use super::checkpoint::{CheckpointFault, Weights};
 use super::optimizer::NetworkOptimizer;
-use super::reader::{pixel_tensor, read_back};
+use super::reader::{pixel_tensor, read_back, row_major};
 use super::{Architecture, Attempt, Network, Supervision, TrainingStep};
 
 /// A step, and what says what the network should have said of its images.
@@ -24,7 +24,8 @@ impl Lesson<'_> {
         let images = self.step.images.len();
         let given = || Array2::from_shape_vec((images, classes), given()).expect("one row an image");
         let targets = self.supervision.targets(&Attempt::new(self.step, self.pixels, classes, &given));
-        targets.as_standard_layout().into_owned().into_raw_vec_and_offset().0
+        assert_eq!(targets.dim(), (images, classes), "a supervision gives a row of targets an image");
+        row_major(targets)
     }
 }
 

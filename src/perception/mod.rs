@@ -3,9 +3,9 @@
 //! The network gives softmax probabilities; [`crate::possibility`] turns them into possibility
 //! distributions. Everything here runs on a GPU (feature `gpu`) or, where there is none, on the CPU:
 //! [`DeviceChoice`] decides. Weights travel as safetensors files ([`Checkpoint`]), and
-//! [`Training`] makes them, from labels ([`Labels`]), from other networks ([`Distillation`]) or
-//! whatever else says what images show ([`Supervision`]). The network that comes along is [`DigitNet`]; any burn module can take its
-//! place ([`Architecture`]).
+//! [`Training`] makes them, from labels ([`Labels`]), from other networks ([`Distillation`]) or from
+//! whatever else says what images show ([`Supervision`]). The network that comes along is
+//! [`DigitNet`]; any burn module can take its place ([`Architecture`]).
 //!
 //! ```no_run
 //! use pinesy::datasets::Digits;
@@ -184,9 +184,19 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
-    /// A network that is to teach one of other classes.
-    #[error("training: a teacher of {found} classes: expected {expected}, those of the network it teaches")]
+    /// A network that cannot teach.
+    #[error("teacher {teacher}: {source}")]
     Teacher {
+        /// Its number, from 1.
+        teacher: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A network that is to teach one of other classes.
+    #[error("teacher {teacher}: {found} classes: expected {expected}, those of the network it teaches")]
+    TeacherClasses {
+        /// Its number, from 1.
+        teacher: usize,
         /// Its classes.
         found: usize,
         /// The network's classes.

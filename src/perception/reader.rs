@@ -2,19 +2,17 @@ use std::sync::Arc;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::{Array2, ArrayView1, ArrayView3, Axis};
+use ndarray::{Array2, ArrayBase, ArrayView1, ArrayView3, Axis, Data, Dimension};
 
 use super::checkpoint::{CheckpointFault, Weights};
 use super::cpu_learner::evaluator;
 use super::{Architecture, Error, Network, OpenDevice, cpu};
-use crate::rules::Fingerprint;
 
 /// A trained network on a device, ready to read images.
 #[derive(Debug, Clone)]
 pub struct Reader<A: Architecture> {
     architecture: A,
     engine: Engine<A::Network>,
-    fingerprint: Fingerprint,
 }
 
 /// What evaluates the network.
@@ -37,17 +35,12 @@ impl<A: Architecture> Reader<A> {
             Some(shape) => Engine::Chain(Arc::new(evaluator(&shape, architecture.classes(), weights))),
             None => Engine::Burn(Box::new(network), device.device.clone()),
         };
-        Ok(Self { architecture: architecture.clone(), engine, fingerprint: weights.fingerprint() })
+        Ok(Self { architecture: architecture.clone(), engine })
     }
 
     /// The settings of the network.
     pub fn architecture(&self) -> &A {
         &self.architecture
-    }
-
-    /// What tells its weights apart from others.
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
     }
 
     /// The softmax probability of every class for every image (0 black to 255 white), shape
@@ -116,7 +109,12 @@ pub(super) fn check_size(architecture: &impl Architecture, images: ArrayView3<'_
 /// Pixels in 0..1 as the tensor networks read.
 pub(super) fn pixel_tensor(pixels: ArrayView3<'_, f32>, device: &Device) -> Tensor<4> {
     let (images, rows, columns) = pixels.dim();
-    Tensor::from_data(TensorData::new(pixels.iter().copied().collect(), [images, 1, rows, columns]), device)
+    Tensor::from_data(TensorData::new(row_major(pixels), [images, 1, rows, columns]), device)
+}
+
+/// The elements of an array, row after row.
+pub(super) fn row_major<S: Data<Elem = f32>, D: Dimension>(array: ArrayBase<S, D>) -> Vec<f32> {
+    array.as_standard_layout().into_owned().into_raw_vec_and_offset().0
 }
 
 /// The share of images whose most probable class is their label.

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::hash::Hasher;
 
 use ndarray::{Array2, ArrayView3, Axis};
@@ -9,7 +10,7 @@ use super::{Architecture, Error, accuracy};
 use crate::datasets::Digits;
 
 /// What a network is trained on: images, and what it should have said of them.
-pub trait Supervision: Sync {
+pub trait Supervision {
     /// The training images, 0 black to 255 white.
     fn images(&self) -> ArrayView3<'_, u8>;
 
@@ -27,9 +28,9 @@ pub trait Supervision: Sync {
     /// How well the network does on these, from 0 to 1, given its probabilities.
     fn validation_accuracy(&self, given: &Array2<f32>) -> f64;
 
-    /// Tells `hasher` what there is to learn besides the images, and to choose by: a training is resumed
-    /// only with the same. By default nothing.
-    fn identify(&self, _hasher: &mut dyn Hasher) {}
+    /// Feeds `hasher` all but the images that decides what is learned and which epoch is chosen: a training
+    /// is resumed only with the same.
+    fn identify(&self, hasher: &mut dyn Hasher);
 
     /// Checks that a network of so many classes can learn from it in steps of `batch` images; asked
     /// once, before anything else.
@@ -83,10 +84,16 @@ impl<'a> Attempt<'a> {
         self.classes
     }
 
-    /// The probabilities that the network gave, shape (images, classes). Who can do without does not
-    /// ask: a GPU that has to hand them back cannot go on until then.
+    /// The probabilities that the network gave, shape (images, classes). To be asked once, and only if
+    /// needed: each time the device hands them over, and cannot go on until then.
     pub fn given(&self) -> Array2<f32> {
         (self.given)()
+    }
+}
+
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("step", self.step).field("classes", &self.classes).finish_non_exhaustive()
     }
 }
 
@@ -133,10 +140,9 @@ impl Supervision for Labels<'_> {
     }
 
     fn identify(&self, hasher: &mut dyn Hasher) {
-        [self.train, self.validation]
-            .iter()
-            .flat_map(|digits| &digits.labels)
-            .for_each(|&label| hasher.write_u8(label));
+        for digits in [self.train, self.validation] {
+            digits.labels.iter().for_each(|&label| hasher.write_u8(label));
+        }
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {

@@ -155,7 +155,7 @@ struct State {
     architecture: serde_json::Value,
     engine: String,
     /// What tells apart what there was to learn.
-    supervision: Fingerprint,
+    identity: Fingerprint,
     config: TrainingConfig,
     optimizer_steps: usize,
     epochs: Vec<Epoch>,
@@ -225,6 +225,9 @@ impl Training {
     /// `observe` stops the run before an epoch is finished, [`Error::Diverged`] or [`Error::NotFinite`]
     /// if the loss or the scores are no finite numbers before then, [`Error::NoSteps`] for an epoch
     /// without steps.
+    ///
+    /// # Panics
+    /// If the supervision gives targets of another shape than it should.
     pub fn run<A: Architecture>(
         &self,
         architecture: &A,
@@ -238,7 +241,7 @@ impl Training {
         supervision.check(architecture.classes(), config.batch)?;
         let plain = &device.device;
         plain.seed(config.seed);
-        let identity = self.state_file.as_ref().map(|_| fingerprint(supervision));
+        let identity = self.state_file.as_ref().map(|_| identity(supervision));
         let mut run = match self.saved(architecture, device, identity)? {
             Some((weights, state)) => {
                 Run::resume(&weights, state, architecture, device).map_err(|fault| self.state_error(fault))?
@@ -344,7 +347,7 @@ impl Training {
         &self,
         architecture: &A,
         device: &OpenDevice,
-        supervision: Option<Fingerprint>,
+        identity: Option<Fingerprint>,
     ) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = &self.state_file else { return Ok(None) };
         if !self.resume {
@@ -367,7 +370,7 @@ impl Training {
         if state.config != self.config {
             return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
         }
-        if Some(state.supervision) != supervision {
+        if Some(state.identity) != identity {
             return Err(self.state_error(CheckpointFault::OtherSupervision));
         }
         Ok(Some((weights, state)))
@@ -400,7 +403,7 @@ fn fresh<A: Architecture>(architecture: &A, weight_decay: f32, device: &OpenDevi
 }
 
 /// Of the images to train on and to choose by, and of what is said of them.
-fn fingerprint(supervision: &dyn Supervision) -> Fingerprint {
+fn identity(supervision: &dyn Supervision) -> Fingerprint {
     let mut hasher = SipHasher13::new();
     for images in [supervision.images(), supervision.validation_images()] {
         hasher.write(format!("{:?}", images.shape()).as_bytes());
@@ -438,7 +441,7 @@ impl Run {
         path: &Path,
         architecture: &A,
         device: &OpenDevice,
-        supervision: Fingerprint,
+        identity: Fingerprint,
         config: &TrainingConfig,
     ) -> Result<(), Error> {
         let (network, moments, optimizer_steps) = self.learner.state();
@@ -452,7 +455,7 @@ impl Run {
             network: A::NAME.to_owned(),
             architecture: settings(architecture),
             engine: engine(architecture, device).to_owned(),
-            supervision,
+            identity,
             config: config.clone(),
             optimizer_steps,
             epochs: self.epochs.clone(),

@@ -35,11 +35,10 @@ impl Supervision for SumLikelihood<'_> {
     }
 
     fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
-        let (step, given) = (attempt.step(), attempt.given());
-        let mut targets = given.clone();
+        let (step, mut targets) = (attempt.step(), attempt.given());
         let images = step.images.len() / step.cases.len().max(1);
         for (i, &case) in step.cases.iter().enumerate() {
-            let rows: Vec<ArrayView1<'_, f32>> = (0..images).map(|j| given.row(i * images + j)).collect();
+            let rows: Vec<ArrayView1<'_, f32>> = (0..images).map(|j| targets.row(i * images + j)).collect();
             for (j, posterior) in posteriors(&rows, &self.results[case]).into_iter().enumerate() {
                 let target = targets.row_mut(i * images + j);
                 target.into_iter().zip(posterior).for_each(|(target, q)| *target = q as f32);
@@ -58,8 +57,10 @@ impl Supervision for SumLikelihood<'_> {
 
     fn identify(&self, hasher: &mut dyn Hasher) {
         self.conclusions.identify(hasher);
-        let digits = self.results.iter().flatten();
-        digits.for_each(|digit| hasher.write_u64(digit.map_or(u64::MAX, |digit| digit as u64)));
+        for result in &self.results {
+            hasher.write_usize(result.len());
+            result.iter().for_each(|digit| hasher.write_u64(digit.map_or(u64::MAX, |digit| digit as u64)));
+        }
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
