@@ -18,6 +18,7 @@ use pinesy::perception::{
     TrainingEvent, TrainingReport, TrainingStep, TrainingStop, accuracy,
 };
 use pinesy::tasks::addition::{self, SumLikelihood, Sums};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
@@ -455,6 +456,46 @@ fn what_was_observed_tells_supervisions_apart() {
     ]
     .into();
     assert_eq!(all.len(), 7);
+}
+
+/// One byte of a state changed, or its end missing: it is refused, or goes on, but never panics.
+#[test]
+fn a_damaged_state_is_refused_or_goes_on() {
+    let _alone = alone();
+    let (train, validation) = small();
+    let labels = Labels { train: &train, validation: &validation };
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let training = |resume| Training::new(config(2)).unwrap().with_state_file(&path, resume);
+    let net = Lines { classes: 10 };
+    let stop_after_one = |event: TrainingEvent<'_>| match event {
+        TrainingEvent::Epoch(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    training(false).run(&net, &labels, &device, stop_after_one).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let (mut refused, mut gone_on) = (0, 0);
+    for case in 0..400 {
+        let mut bytes = whole.clone();
+        match case % 4 {
+            0 => bytes.truncate(random.random_range(0..whole.len())),
+            1 => bytes[random.random_range(header..whole.len())] ^= 1 << random.random_range(0..8),
+            _ => bytes[random.random_range(0..header)] ^= 1 << random.random_range(0..8),
+        }
+        std::fs::write(&path, bytes).unwrap();
+        match training(true).run(&net, &labels, &device, |_| ControlFlow::Break(())) {
+            Ok(_) | Err(Error::Diverged { .. }) => gone_on += 1,
+            Err(Error::Checkpoint { fault, .. }) => {
+                assert!(fault.to_string().len() < 5_000, "{fault}");
+                refused += 1;
+            }
+            Err(error) => panic!("case {case}: {error}"),
+        }
+    }
+    assert!(refused > 200 && gone_on > 50, "{refused} refused, {gone_on} gone on");
 }
 
 #[test]
