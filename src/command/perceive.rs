@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write, stdout};
+use std::io::{BufRead, BufReader, BufWriter, Seek, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -155,7 +155,8 @@ fn read_images(files: &[PathBuf], size: [usize; 2]) -> Result<(Array3<u8>, Vec<J
     }
     let mut pixels = Vec::with_capacity(files.len() * size[0] * size[1]);
     for path in files {
-        pixels.extend(read_png(path, size).map_err(|fault| Error::Picture { path: path.clone(), fault })?);
+        let read = File::open(path).map_err(PictureFault::Io).and_then(|file| read_png(BufReader::new(file), size));
+        pixels.extend(read.map_err(|fault| Error::Picture { path: path.clone(), fault })?);
     }
     let shape = (files.len(), size[0], size[1]);
     let names = files.iter().map(|path| path.display().to_string().into()).collect();
@@ -210,8 +211,8 @@ fn check_size(width: u32, height: u32, expected: [usize; 2]) -> Result<(), Pictu
 }
 
 /// The grey values of a picture; colours by their luminance.
-fn read_png(path: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<u8>, PictureFault> {
-    let mut decoder = png::Decoder::new(BufReader::new(File::open(path)?));
+fn read_png(file: impl BufRead + Seek, [rows, columns]: [usize; 2]) -> Result<Vec<u8>, PictureFault> {
+    let mut decoder = png::Decoder::new(file);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info()?;
     // Before any memory is taken for it.
@@ -233,4 +234,75 @@ fn read_png(path: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<u8>, Picture
         return Err(PictureFault::Transparent { pixel });
     }
     Ok(pixels.map(grey).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use png::{BitDepth, ColorType};
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn picture(color: ColorType, depth: BitDepth) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 28, 28);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        encoder.set_palette((0..=255).flat_map(|grey| [grey; 3]).collect::<Vec<u8>>());
+        let line = (28 * color.samples() * depth as usize).div_ceil(8);
+        encoder.write_header().unwrap().write_image_data(&vec![0xff; 28 * line]).unwrap();
+        bytes
+    }
+
+    /// Sets those of all chunks right, so that more than these is looked at.
+    fn set_checksums(png: &mut [u8]) {
+        let mut rest = png.get_mut(8..).unwrap_or_default();
+        while let Some((length, after)) = rest.split_first_chunk_mut::<4>() {
+            let length = 4 + u32::from_be_bytes(*length) as usize;
+            let Some((chunk, after)) = after.split_at_mut_checked(length) else { return };
+            let Some((checksum, after)) = after.split_first_chunk_mut::<4>() else { return };
+            let mut sum = flate2::Crc::new();
+            sum.update(chunk);
+            *checksum = sum.sum().to_be_bytes();
+            rest = after;
+        }
+    }
+
+    /// Every kind of picture, whole and with bytes changed or missing.
+    #[test]
+    fn a_picture_is_read_whole_or_refused() {
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let colors = [ColorType::Grayscale, ColorType::Rgb, ColorType::GrayscaleAlpha, ColorType::Rgba];
+        let deep = colors.into_iter().flat_map(|color| [(color, BitDepth::Eight), (color, BitDepth::Sixteen)]);
+        let flat = [BitDepth::One, BitDepth::Two, BitDepth::Four, BitDepth::Eight];
+        let flat = flat.into_iter().flat_map(|depth| [(ColorType::Grayscale, depth), (ColorType::Indexed, depth)]);
+        for (color, depth) in deep.chain(flat) {
+            let whole = picture(color, depth);
+            let white = match (color, depth) {
+                (ColorType::Indexed, _) => ((1u32 << depth as u32) - 1) as u8,
+                _ => u8::MAX,
+            };
+            assert_eq!(read_png(Cursor::new(&whole), [28, 28]).unwrap(), vec![white; 784], "{color:?} {depth:?}");
+            assert!(matches!(read_png(Cursor::new(&whole), [28, 27]), Err(PictureFault::Size { .. })));
+            let mut read = 0;
+            for _ in 0..1000 {
+                let mut bytes = whole.clone();
+                for _ in 0..random.random_range(1..4) {
+                    let at = random.random_range(0..bytes.len());
+                    bytes[at] =
+                        if random.random() { random.random() } else { bytes[at] ^ 1 << random.random_range(0..8) };
+                }
+                bytes.truncate(if random.random() { bytes.len() } else { random.random_range(0..bytes.len()) });
+                set_checksums(&mut bytes);
+                if let Ok(pixels) = read_png(Cursor::new(&bytes), [28, 28]) {
+                    assert_eq!(pixels.len(), 784, "{color:?} {depth:?}");
+                    read += 1;
+                }
+            }
+            assert!((10..900).contains(&read), "{color:?} {depth:?}: {read}");
+        }
+    }
 }
