@@ -53,6 +53,11 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
     whole(a).is_some_and(|a| whole(b) == Some(a))
 }
 
+/// Whether this is a regular file, or would be one.
+pub fn is_regular(path: &Path) -> bool {
+    matches!(Target::of(path), Ok(Target::Regular { .. }))
+}
+
 enum Target {
     /// A regular file, or none yet, at the end of all links.
     Regular {

@@ -139,8 +139,10 @@ fn check_resuming<A: Architecture>(architecture: &A) {
     assert_eq!(probabilities(&whole), probabilities(&resumed));
     let other = Training::new(TrainingConfig { seed: 1, ..config(3) }).unwrap().with_state_file(&state, true);
     let error = run(other).unwrap_err();
-    assert!(error.to_string().contains("made with other settings ({\"epochs\":3,"), "{error}");
-    assert!(matches!(error, Error::Checkpoint { fault: CheckpointFault::OtherSettings(_), .. }));
+    assert!(error.to_string().contains("made with seed 0 instead of 1: expected the same settings"), "{error}");
+    assert!(matches!(error, Error::Checkpoint { fault: CheckpointFault::OtherSettings { .. }, .. }));
+    let nowhere = training().with_state_file(folder.path().join("nowhere"), true);
+    assert!(matches!(run(nowhere), Err(Error::Checkpoint { fault: CheckpointFault::NothingToResume, .. })));
     // As many images, with one pixel or one label changed.
     let changes: [fn(&mut Digits); 2] = [|digits| digits.images[(7, 14, 14)] ^= 1, |digits| digits.labels[7] ^= 1];
     for change in changes {
@@ -268,13 +270,16 @@ fn teachers_are_checked() {
     let [one, other] = shipped();
     let taught = of(std::slice::from_ref(&one)).unwrap();
     let classes = Training::new(config(1)).unwrap().run(&Lines { classes: 11 }, &taught, &device, go_on);
-    assert!(matches!(classes, Err(Error::TeacherClasses { teacher: 1, found: 10, expected: 11 })));
+    assert!(matches!(classes, Err(Error::TeacherClasses { found: 10, expected: 11, .. })));
+    let classes = classes.unwrap_err().to_string();
+    assert!(classes.starts_with("teacher 1 models/mnist.safetensors: 10 classes"), "{classes}");
     let low = Digits { images: Array3::zeros((64, 20, 28)), labels: validation.labels.clone() };
     let low = Distillation::<_, DigitNet>::new(Labels { train: &low, validation: &low }, &shipped(), &device);
-    assert_eq!(low.unwrap_err().to_string(), "teacher 1: images of 20×28 pixels: expected 28×28");
+    let low = low.unwrap_err().to_string();
+    assert_eq!(low, "teacher 1 models/mnist.safetensors: images of 20×28 pixels: expected 28×28");
     let (lines, _) = Training::new(config(1)).unwrap().run(&Lines { classes: 10 }, &labels, &device, go_on).unwrap();
     let strange = of(&[one.clone(), lines]).unwrap_err().to_string();
-    assert!(strange.starts_with("teacher 2: checkpoint") && strange.contains("a network lines"), "{strange}");
+    assert!(strange.starts_with("checkpoint") && strange.contains("a network lines"), "{strange}");
     // A training goes on with the same teachers alone, in the same order.
     let folder = tempfile::tempdir().unwrap();
     let training = |resume| Training::new(config(2)).unwrap().with_state_file(folder.path().join("state"), resume);

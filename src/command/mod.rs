@@ -375,8 +375,8 @@ pub enum Error {
     #[error("standard input (-) is to be read for two files: expected it for one")]
     InputTwice,
     #[cfg(feature = "perception")]
-    #[error("{0} with standard output (-): expected a file")]
-    NoFile(&'static str),
+    #[error("{option} {}: expected a regular file", path.display())]
+    NoFile { option: &'static str, path: PathBuf },
     #[error("{option} {name} is given twice: expected once")]
     GivenTwice { option: &'static str, name: String },
     #[error("--watch with standard input (-): expected a file, to be read again")]
@@ -429,7 +429,7 @@ impl Error {
             | Self::GuaranteeOfInput(_)
             | Self::GuaranteeOfPart => 2,
             #[cfg(feature = "perception")]
-            Self::NoFile(_) | Self::Perception(crate::perception::Error::Config { .. }) => 2,
+            Self::NoFile { .. } | Self::Perception(crate::perception::Error::Config { .. }) => 2,
             Self::Overwrite(_) | Self::SameOutput(_) | Self::KeepTaken(_) => 2,
             _ => 1,
         }

@@ -17,8 +17,8 @@ use crate::whole_file;
 /// Read images with a trained network: probabilities for `pinesy infer`, `learn` and `abduce`.
 ///
 /// IMAGES is an IDX file of images (gzipped or not), PNG files, or a folder of PNG files, read in
-/// the order of their names (img10 before img2); digits are light on dark, as in MNIST. Writes JSON
-/// lines: with --inputs a1,a2 one for every two images,
+/// the order of their names (img10 before img2). All are 28×28 pixels, without transparency; digits
+/// are light on dark, as in MNIST. Writes JSON lines: with --inputs a1,a2 one for every two images,
 /// {"a1":[…],"a2":[…]}, otherwise one an image, {"image":…,"probabilities":[…]}. With --npy FOLDER
 /// it writes arrays, shape (cases, classes), one file an input, that `pinesy infer --npy` reads.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ impl Perceive {
         let bar = ProgressBar::new(names.len() as u64).with_style(style);
         let probabilities = reader.probabilities_observed(images.view(), |count| bar.inc(count as u64));
         let probabilities = probabilities.map_err(|error| match error {
-            perception::Error::NotFinite { image } => overflow(&names[image]).unwrap_or(error.into()),
+            perception::Error::NotFinite { image } => self.overflow(&files, &names[image], image),
             error => error.into(),
         })?;
         bar.finish_and_clear();
@@ -88,6 +88,15 @@ impl Perceive {
         names.iter().map(|name| folder.join(format!("{name}.npy"))).collect()
     }
 
+    /// That the network gives no numbers for an image.
+    fn overflow(&self, files: &[PathBuf], name: &Json, image: usize) -> Error {
+        let model = self.model.clone();
+        match name.as_str() {
+            Some(path) => Error::Picture { path: path.into(), fault: PictureFault::Overflow { model } },
+            None => Error::Picture { path: files[0].clone(), fault: PictureFault::OverflowAt { image, model } },
+        }
+    }
+
     /// The files given, and the pictures in the folders given.
     fn files(&self) -> Result<Vec<PathBuf>, Error> {
         let mut files = Vec::new();
@@ -98,7 +107,7 @@ impl Perceive {
             }
             let entries = std::fs::read_dir(path).map_err(|source| Error::Read { path: path.clone(), source })?;
             let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-            inside.retain(|path| is_png(path));
+            inside.retain(|path| is_png(path) && path.is_file());
             if inside.is_empty() {
                 return Err(Error::NoPictures(path.clone()));
             }
@@ -125,11 +134,6 @@ impl Perceive {
         }
         Ok(out.flush()?)
     }
-}
-
-/// That the network gives no numbers for a picture, told by its file; none for an image of many in one.
-fn overflow(name: &Json) -> Option<Error> {
-    Some(Error::Picture { path: name.as_str()?.into(), fault: PictureFault::Overflow })
 }
 
 /// What is written of an image that stands for no input.
@@ -182,7 +186,7 @@ pub enum PictureFault {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// It cannot be decoded.
-    #[error("{0}")]
+    #[error("{}: expected a PNG file", .0.to_string().trim_end_matches('.'))]
     Png(#[from] png::DecodingError),
     /// Of another size.
     #[error("{width}×{height} pixels: expected {}×{}", expected[1], expected[0])]
@@ -195,8 +199,19 @@ pub enum PictureFault {
         expected: [usize; 2],
     },
     /// The network gives no numbers for it.
-    #[error("the network's scores are not finite: expected other weights")]
-    Overflow,
+    #[error("the scores of {} are not finite: expected other weights", model.display())]
+    Overflow {
+        /// The network's file.
+        model: PathBuf,
+    },
+    /// The network gives no numbers for one of many in a file.
+    #[error("image {image}: the scores of {} are not finite: expected other weights", model.display())]
+    OverflowAt {
+        /// Its position, from 0.
+        image: usize,
+        /// The network's file.
+        model: PathBuf,
+    },
     /// What is behind it is not known.
     #[error("pixel {pixel} is transparent: expected a picture without transparency")]
     Transparent {

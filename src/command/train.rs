@@ -10,6 +10,7 @@ use crate::perception::{
     Checkpoint, DeviceChoice, DigitNet, Distillation, Labels, Supervision, Training, TrainingConfig, TrainingEvent,
     TrainingStop, accuracy,
 };
+use crate::whole_file;
 
 /// Train a network that reads digits.
 ///
@@ -39,25 +40,30 @@ pub struct Train {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Networks to learn from in place of the training labels: what they say of the images, on average.
+    /// Several read better than one, and one that they taught is as quick as one. They are digit
+    /// networks as well: --teachers a.safetensors b.safetensors.
     #[arg(long, value_name = "WEIGHTS", num_args = 1..)]
     teachers: Vec<PathBuf>,
     /// Where to run.
     #[arg(long, default_value_t, value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
-    /// Go on from where an interrupted training with the same images, settings, teachers and --out stopped.
+    /// Go on from OUT.training, which an interrupted training with the same images, settings and
+    /// teachers left.
     #[arg(long)]
     resume: bool,
 }
 
 impl Train {
     pub fn run(self) -> Result<(), Error> {
-        if self.out == Path::new("-") {
-            return Err(Error::NoFile("--out"));
-        }
-        let state = PathBuf::from(format!("{}.training", self.out.display()));
+        let mut state = self.out.clone().into_os_string();
+        state.push(".training");
+        let state = PathBuf::from(state);
         let data = Mnist::files(&self.data);
         let inputs: Vec<_> = data.iter().chain(&self.teachers).map(|path| Some(path.as_path())).collect();
         check_outputs(&[Some(&self.out), Some(&state)], &inputs)?;
+        if self.out == Path::new("-") || !whole_file::is_regular(&self.out) {
+            return Err(Error::NoFile { option: "--out", path: self.out });
+        }
         let config = TrainingConfig {
             epochs: self.epochs,
             batch: self.batch,
@@ -74,7 +80,13 @@ impl Train {
         let (network, labels) = (DigitNet::default(), Labels { train: &train, validation: &mnist.validation });
         let supervision: Box<dyn Supervision> = match &teachers[..] {
             [] => Box::new(labels),
-            teachers => Box::new(Distillation::<_, DigitNet>::new(labels, teachers, &device)?),
+            teachers => {
+                let taught = Distillation::<_, DigitNet>::new(labels, teachers, &device)?;
+                for (path, accuracy) in self.teachers.iter().zip(taught.teacher_accuracies()) {
+                    tell!("teacher {}: validation accuracy {:.2} %", path.display(), 100.0 * accuracy);
+                }
+                Box::new(taught)
+            }
         };
         let bar = ProgressBar::new(0).with_style(style());
         let (checkpoint, report) = training.run(&network, &*supervision, &device, |event| {

@@ -9,6 +9,7 @@ use burn::tensor::{Bytes, DType, Device, TensorData};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use siphasher::sip128::SipHasher13;
 
 use super::{Architecture, Error, OpenDevice, Reader, TrainingConfig};
@@ -108,6 +109,18 @@ impl Weights {
 
 fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// The settings that are not the same, such as `epochs 4 instead of 5`.
+fn differences(found: &TrainingConfig, expected: &TrainingConfig) -> String {
+    let entries = |config| match serde_json::to_value(config).expect("plain data") {
+        Json::Object(entries) => entries,
+        _ => unreachable!("a struct"),
+    };
+    let (found, expected) = (entries(found), entries(expected));
+    let other = found.iter().filter(|(name, value)| expected.get(*name) != Some(value));
+    let told = other.map(|(name, value)| format!("{} {value} instead of {}", name.replace('_', " "), expected[name]));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn to_json(info: &impl Serialize) -> String {
@@ -242,15 +255,21 @@ pub enum CheckpointFault {
     #[error("the moments of its optimiser do not fit: expected one of each for every weight")]
     Moments,
     /// The state of a training with other settings than those to go on with.
-    #[error("made with other settings ({}): expected the same", to_json(.0))]
-    OtherSettings(TrainingConfig),
+    #[error("made with {}: expected the same settings", differences(.found, .expected))]
+    OtherSettings {
+        /// Those it was made with.
+        found: Box<TrainingConfig>,
+        /// Those to go on with.
+        expected: Box<TrainingConfig>,
+    },
     /// The state of a training that a new one would write over.
-    #[error("an unfinished training: expected to resume it, or another file")]
+    #[error("an unfinished training: expected to resume it, or to remove this file")]
     Unfinished,
+    /// No state of a training where one is to go on from.
+    #[error("no unfinished training: expected to start without resuming")]
+    NothingToResume,
     /// The state of a training that had something else to learn than what it is to go on with.
-    #[error(
-        "made with other images, or taught otherwise (labels, rules, teachers and their order): expected the same, to train and to choose by"
-    )]
+    #[error("made with other images, labels, rules or teachers: expected the same ones, in the same order")]
     OtherSupervision,
 }
 
@@ -322,6 +341,11 @@ impl Checkpoint {
             return Err(self.wrong(CheckpointFault::Architecture { found, expected }));
         }
         Reader::new(architecture, &self.weights, device).map_err(|fault| self.wrong(fault))
+    }
+
+    /// Where it was read; empty for one that was not.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What tells the network with these weights apart from others, on every machine.

@@ -34,7 +34,10 @@ use crate::rules::Fingerprint;
 pub struct Distillation<S, A: Architecture> {
     supervision: S,
     teachers: Vec<Reader<A>>,
+    /// What the teachers are called.
+    names: Vec<String>,
     identities: Vec<Fingerprint>,
+    accuracies: Vec<f64>,
 }
 
 impl<S: Supervision, A: Architecture> Distillation<S, A> {
@@ -42,22 +45,41 @@ impl<S: Supervision, A: Architecture> Distillation<S, A> {
     /// can.
     ///
     /// # Errors
-    /// [`Error::Config`] without teachers, [`Error::Teacher`] for one that is no such network, reads
-    /// images of another size or gives no numbers.
+    /// [`Error::Config`] without teachers, [`Error::Checkpoint`] for one that is no such network,
+    /// [`Error::Teacher`] for one that reads images of another size or gives no numbers.
     pub fn new(supervision: S, teachers: &[Checkpoint], device: &OpenDevice) -> Result<Self, Error> {
         if teachers.is_empty() {
             return Err(Error::Config { setting: "teachers", expected: "at least one network" });
         }
-        let open = |(i, teacher): (usize, &Checkpoint)| {
-            let reader = teacher.own_reader(device).and_then(|reader: Reader<A>| {
-                reader.probabilities(supervision.validation_images())?;
-                Ok(reader)
-            });
-            reader.map_err(|source| Error::Teacher { teacher: i + 1, source: Box::new(source) })
+        let mut taught = Self {
+            supervision,
+            teachers: Vec::new(),
+            names: Vec::new(),
+            identities: teachers.iter().map(Checkpoint::fingerprint).collect(),
+            accuracies: Vec::new(),
         };
-        let readers = teachers.iter().enumerate().map(open).collect::<Result<_, _>>()?;
-        let identities = teachers.iter().map(Checkpoint::fingerprint).collect();
-        Ok(Self { supervision, teachers: readers, identities })
+        for (i, teacher) in teachers.iter().enumerate() {
+            let name = [(i + 1).to_string(), teacher.path().display().to_string()].join(" ").trim_end().to_owned();
+            let open = || {
+                let reader: Reader<A> = teacher.own_reader(device)?;
+                let given = reader.probabilities(taught.supervision.validation_images())?;
+                Ok((reader, taught.supervision.validation_accuracy(&given)))
+            };
+            let (reader, accuracy) = open().map_err(|error| match error {
+                // It tells the file itself.
+                Error::Checkpoint { .. } => error,
+                source => Error::Teacher { teacher: name.clone(), source: Box::new(source) },
+            })?;
+            taught.teachers.push(reader);
+            taught.names.push(name);
+            taught.accuracies.push(accuracy);
+        }
+        Ok(taught)
+    }
+
+    /// How well each teacher does on the validation images, from 0 to 1.
+    pub fn teacher_accuracies(&self) -> &[f64] {
+        &self.accuracies
     }
 }
 
@@ -93,10 +115,10 @@ impl<S: Supervision, A: Architecture> Supervision for Distillation<S, A> {
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
         self.supervision.check(classes, batch)?;
-        for (i, teacher) in self.teachers.iter().enumerate() {
+        for (teacher, name) in self.teachers.iter().zip(&self.names) {
             let found = teacher.architecture().classes();
             if found != classes {
-                return Err(Error::TeacherClasses { teacher: i + 1, found, expected: classes });
+                return Err(Error::TeacherClasses { teacher: name.clone(), found, expected: classes });
             }
         }
         Ok(())

@@ -73,13 +73,15 @@ pub enum Error {
         source: &'static WgpuInitError,
     },
     /// A network that gives no numbers.
-    #[error("image {image}: the network's scores are not finite: expected other weights (a lower learning rate?)")]
+    #[error("image {image}: the network's scores are not finite: expected other weights")]
     NotFinite {
         /// The first such image, from 0.
         image: usize,
     },
     /// A training whose loss is no number any more.
-    #[error("epoch {epoch}, step {step}: the loss is {loss}: expected a finite one (a lower learning rate?)")]
+    #[error(
+        "epoch {epoch}, step {step}: the loss is {loss}: expected a finite one (a lower learning rate, or other teachers)"
+    )]
     Diverged {
         /// The epoch, counted from 1.
         epoch: usize,
@@ -187,16 +189,16 @@ pub enum Error {
     /// A network that cannot teach.
     #[error("teacher {teacher}: {source}")]
     Teacher {
-        /// Its number, from 1.
-        teacher: usize,
+        /// Its number, from 1, and its file.
+        teacher: String,
         /// Why.
         source: Box<Error>,
     },
     /// A network that is to teach one of other classes.
     #[error("teacher {teacher}: {found} classes: expected {expected}, those of the network it teaches")]
     TeacherClasses {
-        /// Its number, from 1.
-        teacher: usize,
+        /// Its number, from 1, and its file.
+        teacher: String,
         /// Its classes.
         found: usize,
         /// The network's classes.

@@ -353,6 +353,9 @@ impl Training {
         if !self.resume {
             return if path.exists() { Err(self.state_error(CheckpointFault::Unfinished)) } else { Ok(None) };
         }
+        if !path.exists() {
+            return Err(self.state_error(CheckpointFault::NothingToResume));
+        }
         let (weights, state): (Weights, State) = read_weights(path)?;
         let expected = engine(architecture, device);
         if state.engine != expected {
@@ -368,7 +371,10 @@ impl Training {
             return Err(self.state_error(CheckpointFault::Architecture { found, expected }));
         }
         if state.config != self.config {
-            return Err(self.state_error(CheckpointFault::OtherSettings(state.config)));
+            return Err(self.state_error(CheckpointFault::OtherSettings {
+                found: Box::new(state.config),
+                expected: Box::new(self.config.clone()),
+            }));
         }
         if Some(state.identity) != identity {
             return Err(self.state_error(CheckpointFault::OtherSupervision));
