@@ -463,6 +463,24 @@ fn what_was_observed_tells_supervisions_apart() {
     assert_eq!(all.len(), 7);
 }
 
+/// A teacher of other classes than the rules know is refused before it is judged.
+#[test]
+fn teachers_of_sums_have_as_many_classes_as_there_are_digits() {
+    let _alone = alone();
+    let digits = mnist().train.slice(0..40);
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let labels = Labels { train: &digits, validation: &digits };
+    let net = Lines { classes: 11 };
+    let (eleven, _) = Training::new(config(1)).unwrap().run(&net, &labels, &device, go_on).unwrap();
+    let engine = Engine::of(&addition::rules(1).unwrap());
+    let sums = Sums::draw(digits.len(), 1, 0);
+    let cases = sums.observed_cases(engine.base(), &sums.seen_results(digits.labels.view(), 0.0, 0)).unwrap();
+    let images = ObservedImages::new(digits.images.view(), sums.placed().clone(), cases).unwrap();
+    let conclusions = Conclusions::new(&engine, images).unwrap();
+    let error = Distillation::<_, Lines>::new(conclusions, &[eleven], &device).unwrap_err();
+    assert!(error.to_string().starts_with("teacher 1: training: input a1 has 10 values: expected 11"), "{error}");
+}
+
 /// One byte of a state changed, or its end missing: it is refused, or goes on, but never panics.
 #[test]
 fn a_damaged_state_is_refused_or_goes_on() {

@@ -33,11 +33,17 @@ use crate::rules::Fingerprint;
 #[derive(Debug, Clone)]
 pub struct Distillation<S, A: Architecture> {
     supervision: S,
-    teachers: Vec<Reader<A>>,
-    /// What the teachers are called.
-    names: Vec<String>,
-    identities: Vec<Fingerprint>,
-    accuracies: Vec<f64>,
+    teachers: Vec<Teacher<A>>,
+}
+
+#[derive(Debug, Clone)]
+struct Teacher<A: Architecture> {
+    /// Its number, from 1, and its file.
+    name: String,
+    identity: Fingerprint,
+    reader: Reader<A>,
+    /// On the validation images.
+    accuracy: f64,
 }
 
 impl<S: Supervision, A: Architecture> Distillation<S, A> {
@@ -46,40 +52,37 @@ impl<S: Supervision, A: Architecture> Distillation<S, A> {
     ///
     /// # Errors
     /// [`Error::Config`] without teachers, [`Error::Checkpoint`] for one that is no such network,
-    /// [`Error::Teacher`] for one that reads images of another size or gives no numbers.
+    /// [`Error::Teacher`] for one that reads images of another size, gives no numbers or has classes that
+    /// do not go with the supervision.
     pub fn new(supervision: S, teachers: &[Checkpoint], device: &OpenDevice) -> Result<Self, Error> {
         if teachers.is_empty() {
             return Err(Error::Config { setting: "teachers", expected: "at least one network" });
         }
-        let mut taught = Self {
-            supervision,
-            teachers: Vec::new(),
-            names: Vec::new(),
-            identities: teachers.iter().map(Checkpoint::fingerprint).collect(),
-            accuracies: Vec::new(),
-        };
-        for (i, teacher) in teachers.iter().enumerate() {
-            let name = [(i + 1).to_string(), teacher.path().display().to_string()].join(" ").trim_end().to_owned();
-            let open = || {
-                let reader: Reader<A> = teacher.own_reader(device)?;
-                let given = reader.probabilities(taught.supervision.validation_images())?;
-                Ok((reader, taught.supervision.validation_accuracy(&given)))
-            };
-            let (reader, accuracy) = open().map_err(|error| match error {
-                // It tells the file itself.
-                Error::Checkpoint { .. } => error,
-                source => Error::Teacher { teacher: name.clone(), source: Box::new(source) },
-            })?;
-            taught.teachers.push(reader);
-            taught.names.push(name);
-            taught.accuracies.push(accuracy);
-        }
-        Ok(taught)
+        let numbered = (1..).zip(teachers);
+        let teachers = numbered.map(|(number, teacher)| Teacher::new(number, teacher, &supervision, device));
+        Ok(Self { teachers: teachers.collect::<Result<_, _>>()?, supervision })
     }
 
     /// How well each teacher does on the validation images, from 0 to 1.
-    pub fn teacher_accuracies(&self) -> &[f64] {
-        &self.accuracies
+    pub fn teacher_accuracies(&self) -> impl Iterator<Item = f64> {
+        self.teachers.iter().map(|teacher| teacher.accuracy)
+    }
+}
+
+impl<A: Architecture> Teacher<A> {
+    fn new(
+        number: usize,
+        checkpoint: &Checkpoint,
+        supervision: &impl Supervision,
+        device: &OpenDevice,
+    ) -> Result<Self, Error> {
+        let name = format!("{number} {}", checkpoint.path().display()).trim_end().to_owned();
+        let reader: Reader<A> = checkpoint.own_reader(device)?;
+        let given = supervision.check(reader.architecture().classes(), 1);
+        let given = given.and_then(|()| reader.probabilities(supervision.validation_images()));
+        let given = given.map_err(|source| Error::Teacher { teacher: name.clone(), source: Box::new(source) })?;
+        let accuracy = supervision.validation_accuracy(&given);
+        Ok(Self { name, identity: checkpoint.fingerprint(), reader, accuracy })
     }
 }
 
@@ -95,7 +98,7 @@ impl<S: Supervision, A: Architecture> Supervision for Distillation<S, A> {
     fn targets(&self, attempt: &Attempt<'_>) -> Array2<f32> {
         let mut mean = Array2::zeros((attempt.step().images.len(), attempt.classes()));
         for teacher in &self.teachers {
-            mean += &teacher.read(attempt.pixels());
+            mean += &teacher.reader.read(attempt.pixels());
         }
         mean / self.teachers.len() as f32
     }
@@ -110,13 +113,15 @@ impl<S: Supervision, A: Architecture> Supervision for Distillation<S, A> {
 
     fn identify(&self, hasher: &mut dyn Hasher) {
         self.supervision.identify(hasher);
-        self.identities.iter().for_each(|identity| hasher.write(identity.to_string().as_bytes()));
+        for teacher in &self.teachers {
+            hasher.write(teacher.identity.to_string().as_bytes());
+        }
     }
 
     fn check(&self, classes: usize, batch: usize) -> Result<(), Error> {
         self.supervision.check(classes, batch)?;
-        for (teacher, name) in self.teachers.iter().zip(&self.names) {
-            let found = teacher.architecture().classes();
+        for Teacher { name, reader, .. } in &self.teachers {
+            let found = reader.architecture().classes();
             if found != classes {
                 return Err(Error::TeacherClasses { teacher: name.clone(), found, expected: classes });
             }
