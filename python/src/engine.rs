@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use numpy::IntoPyArray;
 use pinesy::inference::{self, Backward, BatchInference};
 use pinesy::learning;
+use pinesy::rules::Limits;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
@@ -118,7 +119,7 @@ impl Engine {
                 return Err(Fault::given("settings: expected none beside a RuleBase, which has its own"));
             }
             Ok(base) => base.get().inner.clone(),
-            Err(_) => rules::read(py, &rules.extract::<PathBuf>()?, &settings)?,
+            Err(_) => rules::read(py, &rules.extract::<PathBuf>()?, &settings, &Limits::default())?,
         };
         let parameters = parameters.map(parameters::given).transpose()?;
         let engine = py.detach(|| match &parameters {

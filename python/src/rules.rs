@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pinesy::possibility::Attribute;
-use pinesy::rules;
+use pinesy::rules::{self, Limit, Limits};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
 
 use crate::error::Fault;
 use crate::values::to_python;
@@ -16,7 +18,9 @@ pub type Settings = BTreeMap<String, i64>;
 
 /// Rules, from a text in TOML (see the README's section on rule files).
 ///
-/// text: what a rule file holds. settings: values for the file's parameters, such as ``k=2``.
+/// text: what a rule file holds. limits: the most it may ask for, where that is not the default, such
+/// as ``{"rules": 10}`` (the README lists them). settings: values for the file's parameters, such as
+/// ``k=2``.
 /// Raises :class:`pinesy.Error`, with line and column, for whatever is wrong in it.
 ///
 /// >>> import pinesy
@@ -40,15 +44,28 @@ pub struct RuleBase {
 }
 
 /// Reads a text; `file` names it in errors.
-fn parse(py: Python<'_>, text: &str, file: &str, settings: &Settings) -> Result<RuleBase, Fault> {
+fn parse(py: Python<'_>, text: &str, file: &str, settings: &Settings, limits: &Limits) -> Result<RuleBase, Fault> {
     let settings: Vec<(&str, i64)> = settings.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    Ok(RuleBase { inner: py.detach(|| rules::RuleBase::parse(text, file, &settings))? })
+    Ok(RuleBase { inner: py.detach(|| rules::RuleBase::parse_with(text, file, &settings, limits))? })
 }
 
 /// Reads a file.
-pub fn read(py: Python<'_>, path: &Path, settings: &Settings) -> Result<rules::RuleBase, Fault> {
+pub fn read(py: Python<'_>, path: &Path, settings: &Settings, limits: &Limits) -> Result<rules::RuleBase, Fault> {
     let settings: Vec<(&str, i64)> = settings.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    Ok(py.detach(|| rules::RuleBase::read(path, &settings))?)
+    Ok(py.detach(|| rules::RuleBase::read_with(path, &settings, limits))?)
+}
+
+/// Limits as they were given by name; the others as they are.
+fn limits(given: Option<&Bound<'_, PyDict>>) -> Result<Limits, Fault> {
+    let mut limits = Limits::default();
+    for (name, number) in given.into_iter().flatten() {
+        let name: String = name.extract()?;
+        let unknown = |error: serde::de::value::Error| Fault::given(format!("limits: {error}"));
+        let limit = Limit::deserialize(name.as_str().into_deserializer()).map_err(unknown)?;
+        let wrong = |_| Fault::given(format!("limit {name}: expected a whole number from 0 up"));
+        limits = limits.with(limit, number.extract().map_err(wrong)?);
+    }
+    Ok(limits)
 }
 
 /// Settings as they were given by name.
@@ -65,9 +82,14 @@ pub fn settings(given: Option<&Bound<'_, PyDict>>) -> Result<Settings, Fault> {
 #[pymethods]
 impl RuleBase {
     #[new]
-    #[pyo3(signature = (text, /, **settings))]
-    fn new(py: Python<'_>, text: &str, settings: Option<&Bound<'_, PyDict>>) -> Result<Self, Fault> {
-        parse(py, text, "<text>", &self::settings(settings)?)
+    #[pyo3(signature = (text, limits=None, /, **settings))]
+    fn new(
+        py: Python<'_>,
+        text: &str,
+        limits: Option<&Bound<'_, PyDict>>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> Result<Self, Fault> {
+        parse(py, text, "<text>", &self::settings(settings)?, &self::limits(limits)?)
     }
 
     /// Rules from a file.
@@ -75,15 +97,21 @@ impl RuleBase {
     /// Raises OSError if it cannot be read, :class:`pinesy.Error` with ``file``, ``line`` and
     /// ``column`` if something is wrong in it.
     #[classmethod]
-    #[pyo3(signature = (path, /, **settings))]
-    fn read(cls: &Bound<'_, PyType>, path: PathBuf, settings: Option<&Bound<'_, PyDict>>) -> Result<Self, Fault> {
-        Ok(Self { inner: read(cls.py(), &path, &self::settings(settings)?)? })
+    #[pyo3(signature = (path, limits=None, /, **settings))]
+    fn read(
+        cls: &Bound<'_, PyType>,
+        path: PathBuf,
+        limits: Option<&Bound<'_, PyDict>>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> Result<Self, Fault> {
+        Ok(Self { inner: read(cls.py(), &path, &self::settings(settings)?, &self::limits(limits)?)? })
     }
 
-    /// The same rules again, from what :meth:`__reduce__` gives: never from the file.
+    /// The same rules again, from what :meth:`__reduce__` gives: never from the file, and within the
+    /// default limits.
     #[classmethod]
     fn _parse(cls: &Bound<'_, PyType>, text: &str, file: &str, settings: Settings) -> Result<Self, Fault> {
-        parse(cls.py(), text, file, &settings)
+        parse(cls.py(), text, file, &settings, &Limits::default())
     }
 
     /// The text they were read from.

@@ -238,3 +238,20 @@ class TestErrors:
     def test_cases_of_other_rules(self, light, addition):
         with pytest.raises(pinesy.Error, match="another rule base"):
             addition.infer(light.cases({"light": "red", "crossing": None}))
+
+
+def test_limits_of_rule_files():
+    path = RULESETS / "mnist_addition.toml"
+    text = path.read_text()
+    for read in [lambda *limits: pinesy.RuleBase.read(path, *limits, k=2), lambda *limits: pinesy.RuleBase(text, *limits, k=2)]:
+        whole = read({"rules": 1_000, "file-bytes": 10_000})
+        assert whole == read() == read(None) == pickle.loads(pickle.dumps(whole))
+        with pytest.raises(pinesy.Error, match="more than 10 rules"):
+            read({"rules": 10})
+        with pytest.raises(ValueError, match="limits: unknown variant `rule`, expected one of `file-bytes`, "):
+            read({"rule": 10})
+        for wrong in [-1, "many", 1.5]:
+            with pytest.raises(ValueError, match="limit rules: expected a whole number from 0 up"):
+                read({"rules": wrong})
+    with pytest.raises(pinesy.Error, match="more than 100 bytes"):
+        pinesy.RuleBase.read(path, {"file-bytes": 100}, k=2)
