@@ -700,6 +700,14 @@ fn write_idx<const PIXELS: usize>(path: &Path, images: &[[u8; PIXELS]]) {
     std::fs::write(path, [sizes.as_flattened(), images.as_flattened()].concat()).unwrap();
 }
 
+/// A picture of 28×28 pixels.
+#[cfg(feature = "perception")]
+fn write_png(path: &Path, color: png::ColorType, pixels: &[u8]) {
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), 28, 28);
+    encoder.set_color(color);
+    encoder.write_header().unwrap().write_image_data(pixels).unwrap();
+}
+
 /// Lines and arrays say the same, and the sums inferred from either are those of the labels.
 #[cfg(feature = "perception")]
 #[test]
@@ -778,11 +786,8 @@ fn perceive_names_the_image_that_gives_no_numbers() {
     let message = fails(1, &["perceive", "--device", "cpu", "--model", paths[0], paths[1]], "");
     assert!(message.contains("images.idx: image 4160: the scores of"), "{message}");
     // A picture, by its file.
-    let pictures = ["black.png", "white.png"].map(|name| folder.path().join(name));
-    for (picture, grey) in pictures.iter().zip([0, 255]) {
-        let mut encoder = png::Encoder::new(std::fs::File::create(picture).unwrap(), 28, 28);
-        encoder.set_color(png::ColorType::Grayscale);
-        encoder.write_header().unwrap().write_image_data(&[grey; 784]).unwrap();
+    for (name, grey) in [("black.png", 0), ("white.png", 255)] {
+        write_png(&folder.path().join(name), png::ColorType::Grayscale, &[grey; 784]);
     }
     let inside = folder.path().to_str().unwrap();
     let message = fails(1, &["perceive", "--device", "cpu", "--model", paths[0], inside], "");
@@ -801,11 +806,7 @@ fn perceive_names_the_file_of_pictures_it_cannot_read() {
     assert!(read(&small).contains("small.idx: 2×2 pixels: expected 28×28"), "{}", read(&small));
     // Grey with transparency: whole at first, then one pixel to be seen through.
     let picture = folder.path().join("picture.png");
-    let write = |pixels: &[u8]| {
-        let mut encoder = png::Encoder::new(std::fs::File::create(&picture).unwrap(), 28, 28);
-        encoder.set_color(png::ColorType::GrayscaleAlpha);
-        encoder.write_header().unwrap().write_image_data(pixels).unwrap();
-    };
+    let write = |pixels: &[u8]| write_png(&picture, png::ColorType::GrayscaleAlpha, pixels);
     let mut pixels = [7, 255].repeat(784);
     write(&pixels);
     succeeds(&["perceive", "--device", "cpu", "--model", "models/mnist.safetensors", picture.to_str().unwrap()], "");

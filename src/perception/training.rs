@@ -350,11 +350,11 @@ impl Training {
         identity: Option<Fingerprint>,
     ) -> Result<Option<(Weights, State)>, Error> {
         let Some(path) = &self.state_file else { return Ok(None) };
-        if !self.resume {
-            return if path.exists() { Err(self.state_error(CheckpointFault::Unfinished)) } else { Ok(None) };
-        }
-        if !path.exists() {
-            return Err(self.state_error(CheckpointFault::NothingToResume));
+        match (self.resume, path.exists()) {
+            (false, false) => return Ok(None),
+            (false, true) => return Err(self.state_error(CheckpointFault::Unfinished)),
+            (true, false) => return Err(self.state_error(CheckpointFault::NothingToResume)),
+            (true, true) => {}
         }
         let (weights, state): (Weights, State) = read_weights(path)?;
         let expected = engine(architecture, device);

@@ -188,11 +188,20 @@ fn reading_is_evaluating_with_running_statistics() {
     }
 }
 
+fn lanes(number: &mut impl FnMut() -> f32) -> Lanes {
+    Lanes(std::array::from_fn(|_| number()))
+}
+
+/// The weights of a convolution.
+fn taps_of(shape: &Convolution, number: &mut impl FnMut() -> f32) -> Vec<Taps> {
+    (0..shape.taps()).map(|_| std::array::from_fn(|_| lanes(number))).collect()
+}
+
 /// Images of random numbers, their halos zero.
 fn laid_out(planes: Planes, images: usize, number: &mut impl FnMut() -> f32) -> Vec<Lanes> {
     let mut all = vec![Lanes::ZERO; images * planes.len()];
     for row in all.chunks_exact_mut(planes.pitch()) {
-        row[planes.halo..][..planes.extent.columns].fill_with(|| Lanes(std::array::from_fn(|_| number())));
+        row[planes.halo..][..planes.extent.columns].fill_with(|| lanes(number));
     }
     all
 }
@@ -216,9 +225,8 @@ fn tiles_convolve_as_the_direct_way_does() {
         let shape = Convolution { kernel: 3, padding, input_blocks, output_blocks, input, output };
         let planes = Planes { halo, ..shape.output() };
         let inputs = laid_out(shape.input(), images, &mut number);
-        let mut some = || Lanes(std::array::from_fn(|_| number()));
-        let taps: Vec<Taps> = (0..shape.taps()).map(|_| std::array::from_fn(|_| some())).collect();
-        let bias: Vec<Lanes> = (0..output_blocks).map(|_| some()).collect();
+        let taps = taps_of(&shape, &mut number);
+        let bias: Vec<Lanes> = (0..output_blocks).map(|_| lanes(&mut number)).collect();
         let finish = Finish { bias: &bias, floor: 0.1 };
         // Neither way may touch a halo.
         let mut direct = vec![Lanes([9.0; LANES]); images * planes.len()];
@@ -240,8 +248,7 @@ fn images_do_not_bear_on_one_another() {
     let mut number = numbers(5);
     let (input, output) = (Extent::square(4), Extent::square(2));
     let shape = Convolution { kernel: 3, padding: 0, input_blocks: 2, output_blocks: 2, input, output };
-    let taps: Vec<Taps> =
-        (0..shape.taps()).map(|_| [(); LANES].map(|()| Lanes([(); LANES].map(|()| number())))).collect();
+    let taps = taps_of(&shape, &mut number);
     let inputs = laid_out(shape.input(), 20, &mut number);
     let convolution = TiledConvolution::of(&shape, &taps).expect("tiles help");
     let convolved = |inputs: &[Lanes]| {
